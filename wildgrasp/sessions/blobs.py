@@ -97,7 +97,9 @@ def read_record(path: Path, offset: int) -> Record:
             file.seek(offset)
             return _read(file.read(HEADER.size), file, path, offset)
     except OSError as error:
-        raise SessionError(f"{path} cannot be read ({error.strerror}). Run `wildgrasp check` on the session.") from error
+        raise SessionError(
+            f"{path} cannot be read ({error.strerror}). Run `wildgrasp check` on the session."
+        ) from error
 
 
 def scan(path: Path) -> Iterator[tuple[int, Record]]:

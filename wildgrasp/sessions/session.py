@@ -63,7 +63,9 @@ class Session:
                 f"The index of {self.path} is damaged ({error}). Nothing was changed; `wildgrasp repair` rebuilds it."
             ) from error
         if version > schema.SCHEMA_VERSION:
-            raise SessionError(f"{self.path} was written by a newer WildGrasp (format {version}). Update and try again.")
+            raise SessionError(
+                f"{self.path} was written by a newer WildGrasp (format {version}). Update and try again."
+            )
         self.db = sqlite_utils.Database(self._connection)
         self.times_ns = np.array([r[0] for r in rows], dtype=np.int64)
         self._frame_refs = [BlobRef(r[1], r[2]) for r in rows]

@@ -1,0 +1,24 @@
+"""What a camera would see of the fused scene."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Views:
+    """N rendered views of H × W pixels. Where ``valid`` is False the other images are 0."""
+
+    color: NDArray[np.uint8]  # [N, H, W, 3]
+    depth: NDArray[np.float32]  # [N, H, W] metres along the optical axis
+    normal: NDArray[np.float32]  # [N, H, W, 3] unit, camera frame, towards the camera
+    valid: NDArray[np.bool_]  # [N, H, W]
+
+    def __len__(self) -> int:
+        return len(self.depth)
+
+    def __getitem__(self, index: slice | NDArray) -> Views:
+        return Views(self.color[index], self.depth[index], self.normal[index], self.valid[index])
