@@ -163,9 +163,7 @@ class PinholeCamera:
     def project(self, points: Array) -> Array:
         """Pixels [..., 2] of points [..., 3] in the camera frame (z > 0 is the caller's care)."""
         z = points[..., 2]
-        return np.stack(
-            [self.fx * points[..., 0] / z + self.cx, self.fy * points[..., 1] / z + self.cy], axis=-1
-        )
+        return np.stack([self.fx * points[..., 0] / z + self.cx, self.fy * points[..., 1] / z + self.cy], axis=-1)
 
     def unproject(self, pixels: Array, depth: Array) -> Array:
         """Points [..., 3] in the camera frame of pixels [..., 2] at depth [...] in metres."""

@@ -22,9 +22,7 @@ CAMERA_TILT_RAD = np.deg2rad(10.0)  # towards the fingertips
 
 # Camera origin 25 cm from the fingertips: 24 cm behind and 7 cm beside them.
 # so3_exp about -x turns the optical axis from +z towards +y, where the fingertips are seen from the camera.
-NOMINAL_T_FINGERTIP_CAMERA = pose(
-    so3_exp(np.array([-CAMERA_TILT_RAD, 0.0, 0.0])), np.array([0.0, -0.07, -0.24])
-)
+NOMINAL_T_FINGERTIP_CAMERA = pose(so3_exp(np.array([-CAMERA_TILT_RAD, 0.0, 0.0])), np.array([0.0, -0.07, -0.24]))
 NOMINAL_T_CAMERA_FINGERTIP = inverse(NOMINAL_T_FINGERTIP_CAMERA)
 
 # Robot: fingertips in front of the flange (RG2 with its mount).
@@ -44,11 +42,7 @@ def gripper_boxes(opening_m: float) -> dict[str, Box]:
     parts: dict[str, Box] = {}
     for name, side in (("left", 1.0), ("right", -1.0)):
         inner = side * opening_m / 2
-        parts[f"{name}_pad"] = Box(
-            np.array([inner + side * 0.006, 0, -0.025]), np.array([0.006, 0.011, 0.025])
-        )
-        parts[f"{name}_link"] = Box(
-            np.array([inner + side * 0.008, 0, -0.09]), np.array([0.006, 0.008, 0.04])
-        )
+        parts[f"{name}_pad"] = Box(np.array([inner + side * 0.006, 0, -0.025]), np.array([0.006, 0.011, 0.025]))
+        parts[f"{name}_link"] = Box(np.array([inner + side * 0.008, 0, -0.09]), np.array([0.006, 0.008, 0.04]))
     parts["palm"] = Box(np.array([0, 0, -0.155]), np.array([0.06, 0.02, 0.03]))
     return parts

@@ -40,20 +40,14 @@ class SessionWriter:
     Raises SessionError when the folder exists already: nothing that was recorded is ever overwritten.
     """
 
-    def __init__(
-        self, path: Path, camera: CameraInfo, meta: dict[str, Any] | None = None, quality: int = 90
-    ) -> None:
+    def __init__(self, path: Path, camera: CameraInfo, meta: dict[str, Any] | None = None, quality: int = 90) -> None:
         self.path = Path(path)
         try:
             (self.path / BLOB_FOLDER).mkdir(parents=True)
         except FileExistsError:
-            raise SessionError(
-                f"{self.path} exists already. Choose another name; nothing was changed."
-            ) from None
+            raise SessionError(f"{self.path} exists already. Choose another name; nothing was changed.") from None
         except OSError as error:
-            raise SessionError(
-                f"{self.path} cannot be created ({error.strerror}). Choose another folder."
-            ) from error
+            raise SessionError(f"{self.path} cannot be created ({error.strerror}). Choose another folder.") from error
         self._db = sqlite3.connect(self.path / INDEX_NAME, isolation_level=None, check_same_thread=False)
         self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + schema.ALL)
         self._db.execute(f"PRAGMA user_version = {schema.SCHEMA_VERSION}")
