@@ -31,7 +31,7 @@ class Gripper(Protocol):
         ...
 
     def wait(self, timeout_s: float) -> GripperState:
-        """Block until it is no longer busy; returns the last reading. Raises RobotError on a timeout or a safety stop."""
+        """Block until it is no longer busy; the last reading. Raises RobotError on a timeout or a safety stop."""
         ...
 
     def close(self) -> None:
