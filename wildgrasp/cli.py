@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     name = _verb_name(args)
     if name is None:
         print(_usage(args))
-        return 0 if not args or args[0] in ("-h", "--help") else 2
+        return 0 if not args or args[-1] in ("-h", "--help") else 2
     words = len(name.split())
     try:
         return _call(name, VERBS[name], args[words:])
