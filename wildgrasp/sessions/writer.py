@@ -52,6 +52,7 @@ class SessionWriter:
         self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + schema.ALL)
         self._db.execute(f"PRAGMA user_version = {schema.SCHEMA_VERSION}")
         self._db.execute("BEGIN")
+        self.camera = camera
         self._quality = quality
         self._chunk = 0
         self._blobs = BlobWriter(self._chunk_path())
