@@ -1,8 +1,7 @@
 """Kinematics of the UR5 (CB3) and the UR5e: forward, Jacobian, and inverse by damped Newton steps from given joints.
 
 Why Newton and not the closed form: a closed form returns up to eight branches, and picking one each cycle is how arms
-jump. Newton from the present joints stays on the present branch or fails, which is what a runner wants. All functions take
-leading batch dimensions, so the guard checks every candidate of a step at once.
+jump. Newton X batch dimensions, so the guard checks every candidate of a step at once.
 
 Source of the parameters: Universal Robots, "DH parameters for calculations of kinematics and dynamics".
 """
@@ -84,7 +83,7 @@ def _jacobian_from_frames(frames: Array) -> Array:
 
 
 def singularity_margin(model: ArmModel, q: Array) -> Array:
-    """Smallest singular value [...] of the Jacobian at joint angles [..., 6]: 0 at a singularity, 0.1–0.3 far from it."""
+    """Smallest singular value [...] of the Jacobian at joint angles [..., 6]: 0 when singular, 0.1–0.3 far from it."""
     return np.linalg.svd(jacobian(model, q), compute_uv=False)[..., -1]
 
 
