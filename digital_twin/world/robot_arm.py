@@ -1,6 +1,6 @@
-"""The UR5 as a MuJoCo model: its DH table, the link masses of its data sheet, plain shapes, torque-limited joint servos.
+"""The UR5 as a MuJoCo model: its DH table, the link masses of the data sheet, plain shapes, torque-limited servos.
 
-Frames. Body ``link_i`` is the DH frame i-1 turned by joint i, so every joint is a hinge about its body's own z axis, and
+Frames. Body ``link_i`` is the DH frame i-1 turned by joint i, so every joint is a hinge about its body's own z axis;
 the site ``flange`` is the DH frame 6: exactly the pose that a controller reports for its tool flange.
 
 Servos. A real UR follows a streamed joint target with a lag of a few milliseconds. A position actuator alone would lag
