@@ -1,7 +1,7 @@
 """Append-only files of framed, checked records.
 
-Everything that a session holds is first a record here; the SQLite index only says where. A file that was cut off anywhere
-stays readable up to its last whole record, and the index can be rebuilt by scanning.
+Everything that is recorded is first a record here; the SQLite index only says where. A file that was cut off or damaged
+anywhere stays readable around the damage, and the index can be rebuilt by walking the files.
 
     magic "WGR1" | kind u8 | 3 zero bytes | t_ns i64 | length u32 | crc32 u32 | payload
 
@@ -17,24 +17,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from typing import BinaryIO
 
 from wildgrasp.errors import SessionError
 
 MAGIC = b"WGR1"
 HEADER = struct.Struct("<4sB3xqII")
 MAX_PAYLOAD = 64 * 1024 * 1024
+SEARCH_BLOCK = 1 << 20
+# After damage, candidates for the next record are tried until this many times the file's size was read: a file made to
+# look like the start of a record everywhere cannot keep the reader busy for longer.
+SEARCH_BUDGET = 4
 
 
 class Kind(IntEnum):
     """What a record holds."""
 
     META = 1  # JSON object: a key and its value
-    FRAME = 2  # JSON header, colour, depth: see writer.py
+    FRAME = 2  # id, device time, colour, depth: see frames.py
     EVENT = 3  # JSON: GripperEvent
     SERVO = 4  # JSON: list of ServoSample
     GAP = 5  # JSON: Gap
     MASK = 6  # PNG
     ARRAY = 7  # .npz without pickles
+    ROW = 8  # JSON object: a table of the index and a row of it
 
 
 @dataclass(frozen=True)
@@ -45,8 +51,20 @@ class BlobRef:
     offset: int
 
 
-def _crc(kind: int, t_ns: int, payload: bytes) -> int:
-    return zlib.crc32(payload, zlib.crc32(struct.pack("<BqI", kind, t_ns, len(payload))))
+@dataclass(frozen=True)
+class Record:
+    kind: int
+    t_ns: int
+    payload: bytes
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Bytes of a file that hold no whole record."""
+
+    file: str
+    offset: int
+    length: int
 
 
 class BlobWriter:
@@ -77,55 +95,83 @@ class BlobWriter:
         """Ask the operating system to put what was written on the disk."""
         os.fdatasync(self._file.fileno())
 
+    def abandon(self, offset: int) -> None:
+        """Forget the records from an offset on, of a change that is taken back, and close."""
+        self._file.close()
+        os.truncate(self.path, offset)
+
     def close(self) -> None:
         if not self._file.closed:
-            self.sync()
-            self._file.close()
-
-
-@dataclass(frozen=True)
-class Record:
-    kind: int
-    t_ns: int
-    payload: bytes
+            try:
+                self.sync()
+            finally:
+                self._file.close()
 
 
 def read_record(path: Path, offset: int) -> Record:
     """The record at an offset. Raises SessionError when there is none or its CRC is wrong."""
     try:
         with path.open("rb") as file:
-            file.seek(offset)
-            return _read(file.read(HEADER.size), file, path, offset)
+            record = _read(file, offset) if offset >= 0 else None
     except OSError as error:
         raise SessionError(
             f"{path} cannot be read ({error.strerror}). Run `wildgrasp check` on the session."
         ) from error
+    if record is None:
+        raise SessionError(f"{path.name} is damaged at byte {offset}. Run `wildgrasp check` on the session.")
+    return record
 
 
-def scan(path: Path) -> Iterator[tuple[int, Record]]:
-    """All whole records of a file in order, as (offset, record); stops at the first damaged one."""
+def walk(path: Path) -> Iterator[tuple[int, Record | Damage]]:
+    """Everything in a file in order, as (offset, record or damage); after damage it goes on at the next whole
+    record."""
     with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        budget = SEARCH_BUDGET * size + MAX_PAYLOAD
         offset = 0
-        while True:
-            header = file.read(HEADER.size)
-            if not header:
-                return
-            try:
-                record = _read(header, file, path, offset)
-            except SessionError:
-                return
-            yield offset, record
-            offset += HEADER.size + len(record.payload)
+        while offset < size:
+            record = _read(file, offset)
+            if record is None:
+                resume, budget = _next_record(file, offset + 1, size, budget)
+                yield offset, Damage(path.name, offset, resume - offset)
+                offset = resume
+            else:
+                yield offset, record
+                offset += HEADER.size + len(record.payload)
 
 
-def _read(header: bytes, file, path: Path, offset: int) -> Record:
-    damaged = SessionError(f"{path.name} is damaged at byte {offset}. Run `wildgrasp check` on the session.")
+def _read(file: BinaryIO, offset: int) -> Record | None:
+    file.seek(offset)
+    header = file.read(HEADER.size)
     if len(header) < HEADER.size:
-        raise damaged
+        return None
     magic, kind, t_ns, length, crc = HEADER.unpack(header)
     if magic != MAGIC or length > MAX_PAYLOAD:
-        raise damaged
+        return None
     payload = file.read(length)
     if len(payload) != length or _crc(kind, t_ns, payload) != crc:
-        raise damaged
+        return None
     return Record(kind, t_ns, payload)
+
+
+def _next_record(file: BinaryIO, start: int, size: int, budget: int) -> tuple[int, int]:
+    """Offset of the first whole record at or after ``start`` (the file's size when there is none), and the budget
+    left."""
+    while start < size and budget > 0:
+        file.seek(start)
+        block = file.read(SEARCH_BLOCK)
+        budget -= len(block)
+        found = block.find(MAGIC)
+        if found < 0:
+            start += max(len(block) - len(MAGIC) + 1, 1)
+            continue
+        record = _read(file, start + found)
+        if record is not None:
+            return start + found, budget
+        budget -= file.tell() - (start + found)
+        start += found + 1
+    return size, budget
+
+
+def _crc(kind: int, t_ns: int, payload: bytes) -> int:
+    return zlib.crc32(payload, zlib.crc32(struct.pack("<BqI", kind, t_ns, len(payload))))

@@ -17,6 +17,8 @@ from wildgrasp.errors import SessionError
 
 MAX_SIDE = 8192  # a session from elsewhere is untrusted: no image may ask for more memory than this squared
 _SHAPE = struct.Struct("<HH")
+_PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG_FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}  # SOF markers
 _local = threading.local()  # zstd contexts are not thread-safe
 
 
@@ -28,9 +30,11 @@ def _compressor() -> zstandard.ZstdCompressor:
 
 
 def encode_depth(depth_raw: NDArray[np.uint16]) -> bytes:
-    """Bytes of a depth image [H, W] uint16, lossless."""
+    """Bytes of a depth image [H, W] uint16, lossless. Raises SessionError when it is larger than a session may hold."""
     compressor = _compressor()
     h, w = depth_raw.shape
+    if max(h, w) > MAX_SIDE:
+        raise SessionError(f"A depth image of {w}x{h} pixels is larger than a session may hold.")
     delta = np.empty((h, w), np.uint16)
     delta[:, 0] = depth_raw[:, 0]
     np.subtract(depth_raw[:, 1:], depth_raw[:, :-1], out=delta[:, 1:])
@@ -42,17 +46,28 @@ def encode_depth(depth_raw: NDArray[np.uint16]) -> bytes:
 def decode_depth(payload: bytes) -> NDArray[np.uint16]:
     """Inverse of :func:`encode_depth`. Raises SessionError on bytes that it did not make."""
     _compressor()
+    h, w = depth_size(payload)
+    data = payload[_SHAPE.size :]
     try:
-        h, w = _SHAPE.unpack_from(payload)
-        if not (0 < h <= MAX_SIDE and 0 < w <= MAX_SIDE):
-            raise ValueError(f"image size {w}x{h}")
-        raw = _local.decompressor.decompress(payload[_SHAPE.size :], max_output_size=2 * h * w)
+        # zstandard allocates what the data claim to hold, so the claim is checked first.
+        if zstandard.frame_content_size(data) != 2 * h * w:
+            raise ValueError("its length does not fit its size")
+        raw = _local.decompressor.decompress(data)
         split = np.frombuffer(raw, np.uint8).reshape(2, h * w)
-    except (struct.error, zstandard.ZstdError, ValueError) as error:
+    except (zstandard.ZstdError, ValueError) as error:
         raise SessionError(f"A depth image in the session is damaged ({error}).") from error
     zigzag = np.ascontiguousarray(split.T).view(np.uint16).reshape(h, w)
     delta = (zigzag >> 1) ^ (0 - (zigzag & 1)).astype(np.uint16)
     return np.cumsum(delta, axis=1, dtype=np.uint16)
+
+
+def depth_size(payload: bytes) -> tuple[int, int]:
+    """(height, width) that an encoded depth image claims. Raises SessionError where it cannot be one."""
+    if len(payload) >= _SHAPE.size:
+        h, w = _SHAPE.unpack_from(payload)
+        if 0 < h <= MAX_SIDE and 0 < w <= MAX_SIDE:
+            return h, w
+    raise SessionError("A depth image in the session is damaged.")
 
 
 def encode_color(color: NDArray[np.uint8], quality: int = 90) -> bytes:
@@ -69,7 +84,7 @@ def encode_color(color: NDArray[np.uint8], quality: int = 90) -> bytes:
 
 def decode_color(payload: bytes) -> NDArray[np.uint8]:
     """RGB image [H, W, 3] of JPEG or PNG bytes. Raises SessionError when they are damaged."""
-    bgr = _imdecode(payload, cv2.IMREAD_COLOR)
+    bgr = _imdecode(payload, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 
@@ -83,11 +98,38 @@ def decode_mask(payload: bytes) -> NDArray[np.bool_]:
     return _imdecode(payload, cv2.IMREAD_GRAYSCALE) > 127
 
 
+def color_size(payload: bytes) -> tuple[int, int]:
+    """(height, width) that a JPEG or PNG claims, read from its header. Raises SessionError where it is neither."""
+    size = _png_size(payload) if payload.startswith(_PNG) else _jpeg_size(payload)
+    if size is None or not (0 < size[0] <= MAX_SIDE and 0 < size[1] <= MAX_SIDE):
+        raise SessionError("An image in the session is damaged.")
+    return size
+
+
+def _png_size(payload: bytes) -> tuple[int, int] | None:
+    if len(payload) < 24 or payload[12:16] != b"IHDR":
+        return None
+    w, h = struct.unpack_from(">II", payload, 16)
+    return h, w
+
+
+def _jpeg_size(payload: bytes) -> tuple[int, int] | None:
+    at = 2 if payload.startswith(b"\xff\xd8") else len(payload)
+    while at + 9 <= len(payload) and payload[at] == 0xFF:
+        marker, length = payload[at + 1], int.from_bytes(payload[at + 2 : at + 4], "big")
+        if marker in _JPEG_FRAMES:
+            h, w = struct.unpack_from(">HH", payload, at + 5)
+            return h, w
+        at += 2 + max(length, 2)
+    return None
+
+
 def _imdecode(payload: bytes, flags: int) -> NDArray[np.uint8]:
+    size = color_size(payload)  # before OpenCV allocates what the header claims
     try:
         image = cv2.imdecode(np.frombuffer(payload, np.uint8), flags)
     except cv2.error as error:
         raise SessionError(f"An image in the session is damaged ({error.err}).") from error
-    if image is None or max(image.shape[:2]) > MAX_SIDE:
+    if image is None or image.shape[:2] != size:
         raise SessionError("An image in the session is damaged.")
     return image

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class GripperEvent:
     """One event of a gripper, a person, or the link between.
 
-    kind: ``press`` / ``release`` (debounced button edges), ``contact`` (fingers met something), ``fault``, ``mark`` (the person
-    tapped "that one failed"), ``link_lost`` / ``link_back``.
+    kind: ``press`` / ``release`` (debounced button edges), ``contact`` (fingers met something), ``fault``, ``mark``
+    (the person tapped "that one failed"), ``link_lost`` / ``link_back``.
     """
 
     t_ns: int
@@ -23,7 +23,8 @@ class GripperEvent:
 class ServoSample:
     """One reading of the servo (or of a robot's gripper).
 
-    ``opening``: 0 = fully closed, 1 = fully open, from the calibrated stops. ``load``: signed fraction of maximum torque.
+    ``opening``: 0 = fully closed, 1 = fully open, from the calibrated stops. ``load``: signed fraction of maximum
+    torque.
     """
 
     t_ns: int

@@ -1,7 +1,7 @@
 """The synchronous core of recording: frames and gripper messages go in, a session comes out.
 
-It has no threads and no clock of its own. :class:`wildgrasp.sessions.recorder.Recorder` drives it from threads in real time; the
-digital twin calls it directly in virtual time. So both write the same session by the same rules.
+It has no threads and no clock of its own. :class:`wildgrasp.sessions.recorder.Recorder` drives it from threads in real
+time; the digital twin calls it directly in virtual time. So both write the same session by the same rules.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from wildgrasp.cameras.base import CameraInfo, RGBDFrame
 from wildgrasp.geometry import to_vector
 from wildgrasp.rig import NOMINAL_T_CAMERA_FINGERTIP
 from wildgrasp.sessions.events import Gap, GripperEvent, ServoSample
-from wildgrasp.sessions.writer import SessionWriter, encode_frame
+from wildgrasp.sessions.frames import encode_frame
+from wildgrasp.sessions.writer import SessionWriter
 
 # An interval between two frames that is longer than this many periods is a gap.
 GAP_PERIODS = 1.7
@@ -36,8 +37,8 @@ class GripperSource(Protocol):
     def stop(self) -> None: ...
 
     def take(self) -> list[GripperEvent | ServoSample]:
-        """What arrived since the last call, oldest first. Never blocks and never raises: a lost link shows as the events
-        ``link_lost`` and ``link_back``."""
+        """What arrived since the last call, oldest first. Never blocks and never raises: a lost link shows as the
+        events ``link_lost`` and ``link_back``."""
         ...
 
     def describe(self) -> dict[str, Any]:
@@ -70,8 +71,8 @@ class Recording:
         target: a new session folder, or a writer of one.
         camera: who delivers the frames; needed with a folder.
         gripper: started here, and what it said before is dropped.
-        meta: participant, task, labels, consent …; kept as given. ``T_camera_fingertip`` [7] defaults to the rig's nominal one.
-        quality: JPEG quality of colour; 100 is lossless.
+        meta: participant, task, labels, consent …; kept as given. ``T_camera_fingertip`` [7] defaults to the rig's
+        nominal one. quality: JPEG quality of colour; 100 is lossless.
 
     Raises SessionError when the folder exists, cannot be created, or the disk is full (with what is kept).
     """
@@ -170,7 +171,8 @@ class Recording:
         return self._events
 
     def close(self, health: dict[str, Any] | None = None) -> RecordingSummary:
-        """Finish the session; calling it again returns the same summary. ``health``: what else a recorder knows of itself."""
+        """Finish the session; calling it again returns the same summary. ``health``: what else a recorder knows of
+        itself."""
         if self._summary is not None:
             return self._summary
         self.drain()

@@ -1,21 +1,29 @@
-"""Tables of the session index (SQLite) and their version."""
+"""Tables of the session index (SQLite), their version, and how an older index is brought up to it."""
 
 from __future__ import annotations
 
+import sqlite3
+
 SCHEMA_VERSION = 1
+
+# SQL that takes an index from the version that is the key to the next one.
+MIGRATIONS: dict[int, str] = {}
 
 # Tables written while recording (rebuilt from the blobs by `wildgrasp repair`).
 RECORDING = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);            -- value: JSON
 CREATE TABLE IF NOT EXISTS frames (
-    id INTEGER PRIMARY KEY, t_ns INTEGER NOT NULL, t_device_ns INTEGER NOT NULL, file TEXT NOT NULL, offset INTEGER NOT NULL);
+    id INTEGER PRIMARY KEY, t_ns INTEGER NOT NULL, t_device_ns INTEGER NOT NULL,
+    file TEXT NOT NULL, offset INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS events (
-    id INTEGER PRIMARY KEY, t_ns INTEGER NOT NULL, kind TEXT NOT NULL, uncertainty_ns INTEGER NOT NULL, detail TEXT NOT NULL);
+    id INTEGER PRIMARY KEY, t_ns INTEGER NOT NULL, kind TEXT NOT NULL,
+    uncertainty_ns INTEGER NOT NULL, detail TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS servo (
-    id INTEGER PRIMARY KEY, t_ns INTEGER NOT NULL, opening REAL, speed REAL, load REAL, temperature_c REAL, voltage_v REAL,
-    moving INTEGER, error INTEGER);
+    id INTEGER PRIMARY KEY, t_ns INTEGER NOT NULL, opening REAL, speed REAL, load REAL,
+    temperature_c REAL, voltage_v REAL, moving INTEGER, error INTEGER);
 CREATE TABLE IF NOT EXISTS gaps (
-    id INTEGER PRIMARY KEY, source TEXT NOT NULL, t_start_ns INTEGER, t_end_ns INTEGER, reason TEXT, lost_frames INTEGER);
+    id INTEGER PRIMARY KEY, source TEXT NOT NULL, t_start_ns INTEGER, t_end_ns INTEGER,
+    reason TEXT, lost_frames INTEGER);
 """
 
 # Camera poses, per frame and source: 'recorded' (came with the data set), 'tracking' (processing), 'arm' (robot runs).
@@ -26,22 +34,24 @@ CREATE TABLE IF NOT EXISTS poses (
     status TEXT NOT NULL, sigma_m REAL, PRIMARY KEY (source, frame_id));
 """
 
-# Processing. outcome: held | empty | dropped | unfinished; masks: kind gripper (session-wide, attempt_id NULL) | object.
+# Processing. outcome: held | empty | dropped | unfinished; masks: kind gripper (session-wide, attempt_id NULL) |
+# object; gx…gqw: the final grasp pose T_world_fingertip.
 PROCESSING = """
 CREATE TABLE IF NOT EXISTS attempts (
     id INTEGER PRIMARY KEY, t_press_ns INTEGER, t_release_ns INTEGER, frame_start INTEGER, frame_grasp INTEGER,
     frame_release INTEGER, frame_end INTEGER, outcome TEXT, reason TEXT, tracking TEXT,
-    gx REAL, gy REAL, gz REAL, gqx REAL, gqy REAL, gqz REAL, gqw REAL);                 -- final grasp pose T_world_fingertip
+    gx REAL, gy REAL, gz REAL, gqx REAL, gqy REAL, gqz REAL, gqw REAL);
 CREATE TABLE IF NOT EXISTS masks (
-    id INTEGER PRIMARY KEY, kind TEXT NOT NULL, attempt_id INTEGER, frame_id INTEGER, file TEXT, offset INTEGER, score REAL);
+    id INTEGER PRIMARY KEY, kind TEXT NOT NULL, attempt_id INTEGER, frame_id INTEGER,
+    file TEXT, offset INTEGER, score REAL);
 CREATE TABLE IF NOT EXISTS steps (name TEXT PRIMARY KEY, version TEXT, config TEXT, finished TEXT, report TEXT);
 """
 
 # Robot runs. One row per decision; candidates, values and (if kept) views stand in an ARRAY record.
 ROBOT = """
 CREATE TABLE IF NOT EXISTS episodes (
-    id INTEGER PRIMARY KEY, t_start_ns INTEGER, t_end_ns INTEGER, steps INTEGER, outcome TEXT, reason TEXT, success INTEGER,
-    width_m REAL, detail TEXT);
+    id INTEGER PRIMARY KEY, t_start_ns INTEGER, t_end_ns INTEGER, steps INTEGER, outcome TEXT, reason TEXT,
+    success INTEGER, width_m REAL, detail TEXT);
 CREATE TABLE IF NOT EXISTS decisions (
     id INTEGER PRIMARY KEY, episode_id INTEGER, step INTEGER, frame_id INTEGER, t_ns INTEGER, kind TEXT, chosen INTEGER,
     value REAL, fuse_ms REAL, views_ms REAL, q_ms REAL, file TEXT, offset INTEGER);
@@ -50,3 +60,22 @@ CREATE TABLE IF NOT EXISTS transitions (
 """
 
 ALL = RECORDING + POSES + PROCESSING + ROBOT
+
+# Tables whose rows the writer also keeps as ROW records (so `wildgrasp repair` rebuilds them), and those that only
+# processing fills (repair carries them over, or `wildgrasp process` makes them again).
+ROW_TABLES = ("poses", "episodes", "decisions", "transitions")
+DERIVED_TABLES = ("poses", "attempts", "masks", "steps")
+
+
+def migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Bring an index of an older version up to this one, all or nothing. The blobs never change."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for step in range(version, SCHEMA_VERSION):
+            for statement in MIGRATIONS[step].split(";"):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise

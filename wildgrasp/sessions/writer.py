@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,49 +16,46 @@ from numpy.typing import NDArray
 from wildgrasp.cameras.base import CameraInfo, RGBDFrame
 from wildgrasp.errors import SessionError
 from wildgrasp.geometry import to_vector
-from wildgrasp.sessions import schema
+from wildgrasp.sessions import rows, schema
 from wildgrasp.sessions.arrays import pack_arrays
 from wildgrasp.sessions.blobs import BlobRef, BlobWriter, Kind
-from wildgrasp.sessions.codecs import encode_color, encode_depth
 from wildgrasp.sessions.events import Gap, GripperEvent, ServoSample
+from wildgrasp.sessions.frames import device_time, encode_frame, with_id
+from wildgrasp.sessions.layout import BLOB_FOLDER, INDEX_NAME, FolderLock, chunk_name, sync_folder
 
-INDEX_NAME = "index.sqlite"
-BLOB_FOLDER = "blobs"
 CHUNK_BYTES = 256 * 1024 * 1024
-FRAME_HEADER = struct.Struct("<qII")  # t_device_ns, bytes of colour, bytes of depth
 SYNC_EVERY = 15  # frames between two commits: half a second at 30 fps
-
-
-def encode_frame(frame: RGBDFrame, quality: int = 90) -> bytes:
-    """Payload of a FRAME record. Costs the time of both encoders, so recorders call it off the writer's thread."""
-    color, depth = encode_color(frame.color, quality), encode_depth(frame.depth_raw)
-    return FRAME_HEADER.pack(frame.t_device_ns, len(color), len(depth)) + color + depth
 
 
 class SessionWriter:
     """Creates a session folder and appends to it. One thread owns a writer.
 
-    Raises SessionError when the folder exists already: nothing that was recorded is ever overwritten.
+    Raises SessionError when the folder exists already (nothing that was recorded is ever overwritten), and when the
+    disk refuses: then everything up to the last whole record is kept, and ``wildgrasp repair`` rebuilds the index.
     """
 
     def __init__(self, path: Path, camera: CameraInfo, meta: dict[str, Any] | None = None, quality: int = 90) -> None:
         self.path = Path(path)
+        self.camera = camera
+        self.frame_count = 0
+        self._quality = quality
+        self._chunk = 0
+        self._db: sqlite3.Connection | None = None
         try:
             (self.path / BLOB_FOLDER).mkdir(parents=True)
         except FileExistsError:
             raise SessionError(f"{self.path} exists already. Choose another name; nothing was changed.") from None
         except OSError as error:
             raise SessionError(f"{self.path} cannot be created ({error.strerror}). Choose another folder.") from error
-        self._db = sqlite3.connect(self.path / INDEX_NAME, isolation_level=None, check_same_thread=False)
-        self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + schema.ALL)
-        self._db.execute(f"PRAGMA user_version = {schema.SCHEMA_VERSION}")
-        self._db.execute("BEGIN")
-        self.camera = camera
-        self._quality = quality
-        self._chunk = 0
-        self._blobs = BlobWriter(self._chunk_path())
-        self.frame_count = 0
-        self.set_meta("camera", camera_to_json(camera))
+        self._lock = FolderLock(self.path)
+        with self._disk():
+            self._blobs = BlobWriter(self._chunk_path())
+            self._db = rows.create_index(self.path / INDEX_NAME)
+            self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")
+            self._db.execute("BEGIN")
+            for folder in (self.path / BLOB_FOLDER, self.path, self.path.resolve().parent):
+                sync_folder(folder)
+        self.set_meta("camera", asdict(camera))
         for key, value in (meta or {}).items():
             self.set_meta(key, value)
         self.sync()
@@ -69,102 +67,133 @@ class SessionWriter:
         return self.add_encoded_frame(frame.t_host_ns, encode_frame(frame, self._quality))
 
     def add_encoded_frame(self, t_ns: int, payload: bytes) -> int:
-        if self._blobs.offset > CHUNK_BYTES:
-            self._next_chunk()
-        ref = self._blobs.append(Kind.FRAME, t_ns, payload)
-        t_device_ns = FRAME_HEADER.unpack_from(payload)[0]
-        row = (self.frame_count, t_ns, t_device_ns, ref.file, ref.offset)
-        self._db.execute("INSERT INTO frames VALUES (?,?,?,?,?)", row)
+        """Append a frame whose payload ``encode_frame`` or ``pack_frame`` made; returns its id."""
+        frame_id = self.frame_count
+        with self._disk():
+            if self._blobs.offset > CHUNK_BYTES:
+                self._next_chunk()
+            ref = self._blobs.append(Kind.FRAME, t_ns, with_id(frame_id, payload))
+            rows.insert_frame(self._db, frame_id, t_ns, device_time(payload), ref)
         self.frame_count += 1
         if self.frame_count % SYNC_EVERY == 0:
             self.sync()
-        return self.frame_count - 1
+        return frame_id
 
     def add_event(self, event: GripperEvent) -> None:
-        self._append_json(Kind.EVENT, event.t_ns, asdict(event))
-        row = (event.t_ns, event.kind, event.uncertainty_ns, event.detail)
-        self._db.execute("INSERT INTO events (t_ns, kind, uncertainty_ns, detail) VALUES (?,?,?,?)", row)
+        with self._disk():
+            self._append_json(Kind.EVENT, event.t_ns, asdict(event))
+            rows.insert_event(self._db, asdict(event))
 
     def add_servo(self, samples: list[ServoSample]) -> None:
         if not samples:
             return
-        self._append_json(Kind.SERVO, samples[0].t_ns, [asdict(s) for s in samples])
-        self._db.executemany(
-            "INSERT INTO servo (t_ns, opening, speed, load, temperature_c, voltage_v, moving, error) "
-            "VALUES (:t_ns, :opening, :speed, :load, :temperature_c, :voltage_v, :moving, :error)",
-            [asdict(s) for s in samples],
-        )
+        with self._disk():
+            self._append_json(Kind.SERVO, samples[0].t_ns, [asdict(s) for s in samples])
+            rows.insert_servo(self._db, [asdict(s) for s in samples])
 
     def add_gap(self, gap: Gap) -> None:
-        self._append_json(Kind.GAP, gap.t_start_ns, asdict(gap))
-        self._db.execute(
-            "INSERT INTO gaps (source, t_start_ns, t_end_ns, reason, lost_frames) "
-            "VALUES (:source, :t_start_ns, :t_end_ns, :reason, :lost_frames)",
-            asdict(gap),
-        )
+        with self._disk():
+            self._append_json(Kind.GAP, gap.t_start_ns, asdict(gap))
+            rows.insert_gap(self._db, asdict(gap))
 
     def set_meta(self, key: str, value: Any) -> None:
         """Keep any JSON value under a key: device, participant, task, clock fit, health, calibration …"""
-        text = json.dumps(value)
-        self._append_json(Kind.META, 0, {"key": key, "value": value})
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?,?)", (key, text))
+        with self._disk():
+            self._append_json(Kind.META, 0, {"key": key, "value": value})
+            rows.insert_meta(self._db, key, value)
 
     # --- poses and decisions (robot runs, imports) ---
 
     def add_pose(self, source: str, frame_id: int, T_world_camera: NDArray, sigma_m: float = 0.0) -> None:
-        row = (source, frame_id, *map(float, to_vector(T_world_camera)), "ok", sigma_m)
-        self._db.execute("INSERT INTO poses VALUES (?,?,?,?,?,?,?,?,?,?,?)", row)
+        vector = dict(zip(("x", "y", "z", "qx", "qy", "qz", "qw"), to_vector(T_world_camera).tolist(), strict=True))
+        row = {"source": source, "frame_id": frame_id, **vector, "status": "ok", "sigma_m": sigma_m}
+        self._insert("poses", row)
 
     def add_array(self, t_ns: int, arrays: dict[str, NDArray]) -> BlobRef:
-        return self._blobs.append(Kind.ARRAY, t_ns, pack_arrays(arrays))
+        with self._disk():
+            return self._blobs.append(Kind.ARRAY, t_ns, pack_arrays(arrays))
 
     def insert(self, table: str, row: dict[str, Any]) -> int:
         """Insert into one of the robot tables (episodes, decisions, transitions); returns the row's id."""
-        if table not in ("episodes", "decisions", "transitions"):
+        if table not in schema.ROW_TABLES or table == "poses":
             raise ValueError(f"no robot table {table!r}")
-        columns = ", ".join(row)
-        marks = ", ".join(f":{name}" for name in row)
         values = {k: v.item() if isinstance(v, np.generic) else v for k, v in row.items()}
-        return self._db.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", values).lastrowid
+        return self._insert(table, values)
+
+    def _insert(self, table: str, row: dict[str, Any]) -> int:
+        with self._disk():
+            row_id = rows.insert_row(self._db, table, row)
+            stored = row if table == "poses" else {"id": row_id, **row}
+            self._append_json(Kind.ROW, 0, {"table": table, "row": stored})
+        return row_id
 
     # --- durability ---
 
     def sync(self) -> None:
         """Make everything so far survive: blobs to disk first, then the index that points into them."""
-        self._blobs.sync()
-        self._db.execute("COMMIT")
-        self._db.execute("BEGIN")
+        with self._disk():
+            self._blobs.sync()
+            self._db.execute("COMMIT")
+            self._db.execute("BEGIN")
 
     def close(self) -> None:
         """Finish: the index becomes a single file again."""
         if self._db is None:
             return
-        self.set_meta("closed", True)
-        self._blobs.close()
-        self._db.execute("COMMIT")
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._db.execute("PRAGMA journal_mode=DELETE")
-        self._db.close()
-        self._db = None
+        try:
+            self.set_meta("closed", True)
+            with self._disk():
+                self._blobs.close()
+                self._db.execute("COMMIT")
+                self._db.executescript(
+                    "PRAGMA synchronous=FULL; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode=DELETE;"
+                )
+                self._db.close()
+                sync_folder(self.path)
+        finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Let go of the files as they are, after an error. What was written stays; repair completes the index."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+        try:
+            self._blobs.close()
+        except OSError:
+            pass  # the error that led here was told already, and the file is closed now
+        finally:
+            self._lock.release()
 
     def __enter__(self) -> SessionWriter:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        if kind is not None and issubclass(kind, SessionError) and self._db is not None:
+            self.abandon()
+        else:
+            self.close()
+
+    @contextmanager
+    def _disk(self) -> Iterator[None]:
+        """What the disk refuses becomes one clear error."""
+        try:
+            yield
+        except (OSError, sqlite3.OperationalError) as error:
+            raise SessionError(
+                f"{self.path} could not be written ({error}). The {self.frame_count} frames before this are kept. Free "
+                "some space or use another disk, then run `wildgrasp repair` on it."
+            ) from error
 
     def _append_json(self, kind: Kind, t_ns: int, value: Any) -> None:
         self._blobs.append(kind, t_ns, json.dumps(value).encode())
 
     def _chunk_path(self) -> Path:
-        return self.path / BLOB_FOLDER / f"{self._chunk:06d}.wgb"
+        return self.path / BLOB_FOLDER / chunk_name(self._chunk)
 
     def _next_chunk(self) -> None:
         self.sync()
         self._blobs.close()
         self._chunk += 1
         self._blobs = BlobWriter(self._chunk_path())
-
-
-def camera_to_json(camera: CameraInfo) -> dict[str, Any]:
-    return asdict(camera)
+        sync_folder(self.path / BLOB_FOLDER)

@@ -1,0 +1,64 @@
+"""Rows of the index, one insert per kind of record: used when recording and when the index is rebuilt."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from wildgrasp.sessions import schema
+from wildgrasp.sessions.blobs import BlobRef
+
+_EVENT = ("t_ns", "kind", "uncertainty_ns", "detail")
+_SERVO = ("t_ns", "opening", "speed", "load", "temperature_c", "voltage_v", "moving", "error")
+_GAP = ("source", "t_start_ns", "t_end_ns", "reason", "lost_frames")
+
+
+def create_index(path: Path) -> sqlite3.Connection:
+    """An empty index of the current version, as a connection in which transactions are explicit."""
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    db.executescript(schema.ALL)
+    db.execute(f"PRAGMA user_version = {schema.SCHEMA_VERSION}")
+    return db
+
+
+def insert_meta(db: sqlite3.Connection, key: str, value: Any) -> None:
+    db.execute("INSERT OR REPLACE INTO meta VALUES (?,?)", (key, json.dumps(value)))
+
+
+def insert_frame(db: sqlite3.Connection, frame_id: int, t_ns: int, t_device_ns: int, ref: BlobRef) -> None:
+    db.execute("INSERT INTO frames VALUES (?,?,?,?,?)", (frame_id, t_ns, t_device_ns, ref.file, ref.offset))
+
+
+def insert_event(db: sqlite3.Connection, event: dict[str, Any]) -> None:
+    db.execute(_insert_sql("events", _EVENT), _values(event, _EVENT))
+
+
+def insert_servo(db: sqlite3.Connection, samples: Iterable[dict[str, Any]]) -> None:
+    db.executemany(_insert_sql("servo", _SERVO), [_values(sample, _SERVO) for sample in samples])
+
+
+def insert_gap(db: sqlite3.Connection, gap: dict[str, Any]) -> None:
+    db.execute(_insert_sql("gaps", _GAP), _values(gap, _GAP))
+
+
+def insert_row(db: sqlite3.Connection, table: str, row: dict[str, Any], replace: bool = False) -> int:
+    """Insert into a table of ``schema.ROW_TABLES``; returns the row's id. Raises ValueError on another table or
+    column: a record from elsewhere names nothing that the schema does not have."""
+    if table not in schema.ROW_TABLES:
+        raise ValueError(f"no table {table!r}")
+    unknown = set(row) - {name for _, name, *_ in db.execute(f"PRAGMA table_info({table})")}
+    if unknown:
+        raise ValueError(f"no column {sorted(unknown)} in {table}")
+    return db.execute(_insert_sql(table, tuple(row), replace), tuple(row.values())).lastrowid
+
+
+def _insert_sql(table: str, columns: tuple[str, ...], replace: bool = False) -> str:
+    verb = "INSERT OR REPLACE" if replace else "INSERT"
+    return f"{verb} INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+
+
+def _values(row: dict[str, Any], columns: tuple[str, ...]) -> tuple:
+    return tuple(row[name] for name in columns)
