@@ -1,0 +1,180 @@
+"""The handheld gripper's electronics in virtual time: Arduino Mega with its firmware, button, servo, host cable.
+
+The AVR binary that is flashed to the device runs in a cycle-accurate simulator. Nothing here waits:
+:meth:`Board.run_until` computes what happens up to a time. The AVR's ceramic resonator may be wrong by
+``resonator_ppm``; all times in this interface are true times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from digital_twin.avr.ax12 import VirtualAX12
+from digital_twin.avr.host_port import HostPort, PtyPort
+from digital_twin.avr.simulator import CLOCK_HZ, PIN, UART, Output, Simulator, pin
+
+DEFAULT_ELF = Path(__file__).parents[2] / "firmware" / "build" / "firmware.elf"
+HOST_UART, SERVO_UART = 0, 1
+BUTTON_PIN = ("L", 1)  # Arduino D48, input capture of timer 5; pressed is low
+DIRECTION_PIN = ("G", 5)  # Arduino D4: high while the firmware drives the servo's wire
+PLANT_STEP_NS = 2_000_000
+NS = 1_000_000_000
+
+
+class Board:
+    """One device. ``now_ns`` starts at ``start_ns``, when power comes on.
+
+    Raises BoardNotBuiltError (a UserError) when the firmware or the simulator is not built.
+    """
+
+    def __init__(
+        self,
+        elf: Path = DEFAULT_ELF,
+        *,
+        resonator_ppm: float = 0.0,
+        start_ns: int = 0,
+        servo: VirtualAX12 | None = None,
+        eeprom: bytes | None = None,
+    ) -> None:
+        self._simulator = Simulator(Path(elf))
+        self._start_ns = start_ns
+        self._now_ns = start_ns
+        self._cycles_per_ns = CLOCK_HZ * (1 + resonator_ppm * 1e-6) / NS
+        self.servo = servo if servo is not None else VirtualAX12()
+        self.servo_echo = False  # True: a bus without the direction buffer, the firmware hears itself
+        self.on_servo_byte: Callable[[int, int], None] | None = None  # (end of stop bit ns, byte from the firmware)
+        self._port: HostPort | PtyPort = HostPort(self)
+        self._host_wire_free_ns = [start_ns, start_ns]  # to the device, from the device
+        self._servo_wire_free_ns = start_ns
+        self._driving = False
+        self._reply_ns = (0.0, 0.0)  # start and end on the wire
+        self.collisions = 0  # replies during which the firmware drove the wire
+        if eeprom is not None:
+            self._simulator.eeprom = eeprom
+        self._simulator.watch_pin(*DIRECTION_PIN)
+        self._put_button(start_ns, pressed=False)
+        self.servo.advance(start_ns)
+
+    # --- time ---
+
+    @property
+    def now_ns(self) -> int:
+        return self._now_ns
+
+    def run_until(self, t_ns: int) -> None:
+        """Let true time pass up to ``t_ns``; does nothing when that is already past."""
+        while self._now_ns < t_ns:
+            step = min(t_ns, self._now_ns + PLANT_STEP_NS)
+            self._run_to(step)
+            self.servo.advance(step)
+            self._now_ns = step
+            self._port.pump()
+
+    def _run_to(self, t_ns: int) -> None:
+        target = self._cycle(t_ns)
+        while self._simulator.cycle < target:
+            self._simulator.run(target, 1 << SERVO_UART)
+            for output in self._simulator.outputs():
+                self._handle(output)
+
+    def _cycle(self, t_ns: float) -> int:
+        return round((t_ns - self._start_ns) * self._cycles_per_ns)
+
+    def _true_ns(self, cycle: int) -> float:
+        return self._start_ns + cycle / self._cycles_per_ns
+
+    # --- the person ---
+
+    def set_button(self, pressed: bool, bounce_ns: tuple[int, ...] = ()) -> None:
+        """Press or let go now. ``bounce_ns``: an even number of later flips of the contact, as offsets from now."""
+        if len(bounce_ns) % 2:
+            raise ValueError("an odd number of bounces would leave the button in its old state")
+        self._put_button(self._now_ns, pressed)
+        for count, offset in enumerate(sorted(bounce_ns)):
+            self._put_button(self._now_ns + offset, pressed if count % 2 else not pressed)
+
+    def _put_button(self, t_ns: int, pressed: bool) -> None:
+        self._simulator.put(self._cycle(t_ns), PIN, pin(*BUTTON_PIN), 0 if pressed else 1)
+
+    # --- the host ---
+
+    @property
+    def host_port(self) -> HostPort:
+        """In-process serial port with pyserial's interface, in virtual time."""
+        if not isinstance(self._port, HostPort):
+            raise RuntimeError("the cable is attached to a pty")
+        return self._port
+
+    def attach_pty(self) -> str:
+        """Plug the cable into a pseudo-terminal; its path. From then on ``host_port`` is not used."""
+        if isinstance(self._port, HostPort):
+            self._port = PtyPort(self)
+        return self._port.path
+
+    def send_to_firmware(self, data: bytes, t_ns: int) -> None:
+        byte_ns = self._byte_ns(HOST_UART)
+        start = max(self._host_wire_free_ns[0], t_ns)
+        for byte in data:
+            self._simulator.put(self._cycle(start), UART, HOST_UART, byte)
+            start += byte_ns
+        self._host_wire_free_ns[0] = round(start)
+
+    # --- the device ---
+
+    def reset(self) -> None:
+        """The reset pin, as opening the port of a real Mega does through DTR. EEPROM is kept."""
+        self._simulator.drop_input(HOST_UART)
+        self._simulator.drop_input(SERVO_UART)
+        self._simulator.reset()
+        self._driving = False
+
+    def hang(self) -> None:
+        """Make the firmware hang, as a bug would, so that its watchdog has to help."""
+        self._simulator.hang()
+
+    @property
+    def eeprom(self) -> bytes:
+        return self._simulator.eeprom
+
+    @property
+    def overruns(self) -> int:
+        """Received bytes that the real chip would have lost."""
+        return self._simulator.overruns
+
+    def close(self) -> None:
+        if isinstance(self._port, PtyPort):
+            self._port.close()
+        self._simulator.close()
+
+    def _byte_ns(self, uart: int) -> float:
+        """Wire time of one byte at the speed the firmware has set."""
+        return self._simulator.cycles_per_byte(uart) / self._cycles_per_ns
+
+    def _handle(self, output: Output) -> None:
+        if output.kind == PIN:
+            self._driving = bool(output.value)
+            self.collisions += self._reply_ns[0] <= self._true_ns(output.cycle) < self._reply_ns[1]
+        elif output.port == HOST_UART:
+            end = max(self._true_ns(output.cycle), self._host_wire_free_ns[1]) + self._byte_ns(HOST_UART)
+            self._host_wire_free_ns[1] = round(end)
+            self._port.from_firmware(output.value, round(end))
+        elif output.port == SERVO_UART:
+            self._servo_byte(output)
+
+    def _servo_byte(self, output: Output) -> None:
+        byte_ns = self._byte_ns(SERVO_UART)
+        end = round(max(self._true_ns(output.cycle), self._servo_wire_free_ns) + byte_ns)
+        self._servo_wire_free_ns = end
+        if self.on_servo_byte is not None:
+            self.on_servo_byte(end, output.value)
+        if self.servo_echo:
+            self._simulator.put(self._cycle(end - byte_ns), UART, SERVO_UART, output.value)
+        if not self._driving:
+            return  # the buffer's driver is off: the byte does not reach the wire
+        reply = self.servo.receive(output.value, end, 10 * NS / byte_ns)
+        for t_ns, byte in reply:
+            self._simulator.put(self._cycle(t_ns - byte_ns), UART, SERVO_UART, byte)
+        if reply:
+            self._reply_ns = (reply[0][0] - byte_ns, reply[-1][0])
+            self._servo_wire_free_ns = reply[-1][0]

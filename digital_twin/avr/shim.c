@@ -1,0 +1,259 @@
+/* A small, deterministic face on libsimavr for Python (ctypes).
+ *
+ * Time is the AVR's cycle count. Inputs (UART bytes, pin levels) are queued with the cycle at which they happen; outputs
+ * (UART bytes, watched pins) are queued with the cycle at which they happened. libsimavr is GPL-3: this file belongs to the
+ * simulated board only and is linked into no part of the product.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <simavr/avr_eeprom.h>
+#include <simavr/avr_ioport.h>
+#include <simavr/avr_uart.h>
+#include <simavr/sim_avr.h>
+#include <simavr/sim_elf.h>
+
+enum { KIND_UART = 1, KIND_PIN = 2 };
+enum { UARTS = 2, QUEUE = 1 << 14, BITS_SIMAVR = 11, BITS_WIRE = 10 };
+
+typedef struct {
+  uint64_t cycle;
+  uint32_t kind, port, value; /* a pin's port is letter << 8 | bit */
+} item_t;
+
+typedef struct {
+  item_t items[QUEUE]; /* ordered by cycle; head == tail is empty */
+  uint32_t head, tail;
+} queue_t;
+
+struct board;
+typedef struct {
+  struct board *board;
+  uint32_t port;
+} hook_t;
+
+typedef struct board {
+  avr_t *avr;
+  avr_irq_t *uart_irq[UARTS];
+  avr_uart_t *uart[UARTS];
+  avr_cycle_count_t corrected[UARTS];
+  hook_t uart_hook[UARTS], pin_hook[4];
+  uint32_t pin_hooks, overruns;
+  queue_t in, out;
+  uint32_t stop_uarts; /* bit n: return from board_run when UART n has sent a byte */
+  int stop, resets;
+  item_t pin; /* the last level that an input pin was given */
+  void (*simavr_reset)(struct avr_t *);
+} board_t;
+
+static item_t *at(queue_t *q, uint32_t index) { return &q->items[index & (QUEUE - 1)]; }
+
+static void put_out(board_t *b, uint32_t kind, uint32_t port, uint32_t value) {
+  *at(&b->out, b->out.head++) = (item_t){b->avr->cycle, kind, port, value};
+}
+
+static void on_uart(struct avr_irq_t *irq, uint32_t value, void *param) {
+  hook_t *h = param;
+  (void)irq;
+  put_out(h->board, KIND_UART, h->port, value);
+  if (h->board->stop_uarts >> h->port & 1) h->board->stop = 1;
+}
+
+static void on_pin(struct avr_irq_t *irq, uint32_t value, void *param) {
+  hook_t *h = param;
+  (void)irq;
+  put_out(h->board, KIND_PIN, h->port, value);
+}
+
+static void drive_pin(board_t *b, uint32_t level) {
+  avr_raise_irq(avr_io_getirq(b->avr, AVR_IOCTL_IOPORT_GETIRQ(b->pin.port >> 8), b->pin.port & 7), level);
+}
+
+static void deliver(board_t *b, const item_t *item) {
+  if (item->kind == KIND_PIN) {
+    b->pin = *item;
+    drive_pin(b, item->value);
+    return;
+  }
+  avr_uart_t *u = b->uart[item->port];
+  avr_raise_irq(b->uart_irq[item->port] + UART_IRQ_INPUT, item->value);
+  /* The chip buffers two bytes beside the one on the wire; simavr would hold 64. */
+  if (((u->input.write - u->input.read) & 63) > 3) b->overruns++;
+}
+
+static avr_cycle_count_t pump(avr_t *avr, avr_cycle_count_t when, void *param) {
+  board_t *b = param;
+  (void)when;
+  while (b->in.tail != b->in.head) {
+    item_t item = *at(&b->in, b->in.tail);
+    if (item.cycle > avr->cycle) return item.cycle;
+    b->in.tail++;
+    deliver(b, &item);
+  }
+  return 0;
+}
+
+static void arm_pump(board_t *b) {
+  avr_cycle_timer_cancel(b->avr, pump, b);
+  if (b->in.tail == b->in.head) return;
+  uint64_t due = at(&b->in, b->in.tail)->cycle;
+  avr_cycle_timer_register(b->avr, due > b->avr->cycle ? due - b->avr->cycle : 1, pump, b);
+}
+
+static void no_sleep(avr_t *avr, avr_cycle_count_t cycles) {
+  (void)avr;
+  (void)cycles;
+}
+
+static avr_uart_t *find_uart(avr_t *avr, char name) {
+  for (avr_io_t *io = avr->io_port; io; io = io->next)
+    if (io->kind && !strcmp(io->kind, "uart") && ((avr_uart_t *)io)->name == name) return (avr_uart_t *)io;
+  return NULL;
+}
+
+/* simavr counts a parity bit that 8N1 does not send: 11 bits per byte. Correct it whenever the firmware has set a speed. */
+static void correct_uarts(board_t *b) {
+  for (int n = 0; n < UARTS; n++) {
+    avr_uart_t *u = b->uart[n];
+    if (u->cycles_per_byte == b->corrected[n]) continue;
+    u->cycles_per_byte = b->corrected[n] = u->cycles_per_byte * BITS_WIRE / BITS_SIMAVR;
+  }
+}
+
+static void init_uart(board_t *b, int n) {
+  uint32_t no_flags = 0;
+  avr_ioctl(b->avr, AVR_IOCTL_UART_SET_FLAGS('0' + n), &no_flags);
+  b->uart[n] = find_uart(b->avr, (char)('0' + n));
+  b->uart_irq[n] = avr_io_getirq(b->avr, AVR_IOCTL_UART_GETIRQ('0' + n), 0);
+  b->uart_hook[n] = (hook_t){b, (uint32_t)n};
+  avr_irq_register_notify(b->uart_irq[n] + UART_IRQ_OUTPUT, on_uart, &b->uart_hook[n]);
+}
+
+/* simavr resets by itself after the watchdog. */
+static void on_reset(struct avr_t *avr) {
+  board_t *b = avr->custom.data;
+  if (b->simavr_reset) b->simavr_reset(avr);
+  b->resets++;
+}
+
+/* A reset forgets the pump's timer and the level on the pin: what is outside the chip has not changed. */
+static void after_reset(board_t *b) {
+  if (b->pin.kind) {
+    drive_pin(b, !b->pin.value);
+    drive_pin(b, b->pin.value);
+  }
+  arm_pump(b);
+}
+
+board_t *board_new(const char *elf, uint32_t hz) {
+  elf_firmware_t firmware;
+  memset(&firmware, 0, sizeof firmware);
+  if (elf_read_firmware(elf, &firmware)) return NULL;
+  strcpy(firmware.mmcu, "atmega2560");
+  firmware.frequency = hz;
+  board_t *b = calloc(1, sizeof *b);
+  b->avr = avr_make_mcu_by_name("atmega2560");
+  if (!b->avr) {
+    free(b);
+    return NULL;
+  }
+  b->avr->custom.data = b;
+  avr_init(b->avr);
+  b->simavr_reset = b->avr->reset;
+  b->avr->reset = on_reset;
+  b->avr->log = LOG_ERROR;
+  b->avr->sleep = no_sleep;
+  avr_load_firmware(b->avr, &firmware);
+  for (int n = 0; n < UARTS; n++) init_uart(b, n);
+  return b;
+}
+
+void board_free(board_t *b) {
+  avr_terminate(b->avr);
+  free(b);
+}
+
+void board_watch_pin(board_t *b, char port, int bit) {
+  hook_t *h = &b->pin_hook[b->pin_hooks++ & 3];
+  *h = (hook_t){b, (uint32_t)port << 8 | (uint32_t)bit};
+  avr_irq_register_notify(avr_io_getirq(b->avr, AVR_IOCTL_IOPORT_GETIRQ(port), bit), on_pin, h);
+}
+
+/* Returns 0, or -1 when the queue is full. */
+int board_put(board_t *b, uint64_t cycle, uint32_t kind, uint32_t port, uint32_t value) {
+  queue_t *q = &b->in;
+  if (q->head - q->tail >= QUEUE - 1) return -1;
+  if (cycle <= b->avr->cycle) cycle = b->avr->cycle + 1;
+  uint32_t k = q->head++;
+  for (; k != q->tail && at(q, k - 1)->cycle > cycle; k--) *at(q, k) = *at(q, k - 1);
+  *at(q, k) = (item_t){cycle, kind, port, value};
+  if (k == q->tail) arm_pump(b);
+  return 0;
+}
+
+/* Forget queued bytes of a UART (its cable was pulled). */
+void board_drop_input(board_t *b, uint32_t port) {
+  queue_t *q = &b->in;
+  uint32_t kept = q->tail;
+  for (uint32_t k = q->tail; k != q->head; k++) {
+    item_t item = *at(q, k);
+    if (item.kind != KIND_UART || item.port != port) *at(q, kept++) = item;
+  }
+  q->head = kept;
+  arm_pump(b);
+}
+
+/* Run until the cycle, a byte on a UART of stop_uarts, or a crash; returns simavr's state. */
+int board_run(board_t *b, uint64_t until, uint32_t stop_uarts) {
+  int state = b->avr->state, resets = b->resets;
+  b->stop = 0;
+  b->stop_uarts = stop_uarts;
+  while (b->avr->cycle < until && !b->stop) {
+    correct_uarts(b);
+    state = avr_run(b->avr);
+    if (b->resets != resets) {
+      resets = b->resets;
+      after_reset(b);
+    }
+    if (state == cpu_Done || state == cpu_Crashed) break;
+  }
+  return state;
+}
+
+int board_next(board_t *b, item_t *item) {
+  if (b->out.head == b->out.tail) return 0;
+  *item = *at(&b->out, b->out.tail++);
+  return 1;
+}
+
+uint64_t board_cycle(board_t *b) { return b->avr->cycle; }
+uint32_t board_overruns(board_t *b) { return b->overruns; }
+uint32_t board_cycles_per_byte(board_t *b, int uart) { return (uint32_t)b->uart[uart]->cycles_per_byte; }
+
+/* Pull the reset pin. */
+void board_reset(board_t *b) {
+  avr_reset(b->avr);
+  avr_regbit_clear(b->avr, b->avr->reset_flags.porf);
+  avr_regbit_set(b->avr, b->avr->reset_flags.extrf);
+  after_reset(b);
+}
+
+/* Make the program hang, as a bug would: an endless jump to itself at the end of flash. */
+void board_hang(board_t *b) {
+  uint32_t last = b->avr->flashend - 1;
+  b->avr->flash[last] = 0xFF;
+  b->avr->flash[last + 1] = 0xCF;
+  if (b->avr->codeend < b->avr->flashend) b->avr->codeend = b->avr->flashend;
+  b->avr->pc = last;
+}
+
+int board_read_eeprom(board_t *b, uint8_t *bytes, uint32_t size) {
+  avr_eeprom_desc_t description = {bytes, 0, size};
+  return avr_ioctl(b->avr, AVR_IOCTL_EEPROM_GET, &description);
+}
+
+int board_write_eeprom(board_t *b, const uint8_t *bytes, uint32_t size) {
+  avr_eeprom_desc_t description = {(uint8_t *)bytes, 0, size};
+  return avr_ioctl(b->avr, AVR_IOCTL_EEPROM_SET, &description);
+}

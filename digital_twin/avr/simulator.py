@@ -1,0 +1,147 @@
+"""libboard.so (shim.c over simavr) for Python."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from wildgrasp.errors import UserError
+
+LIBRARY = Path(__file__).parent / "build" / "libboard.so"
+CLOCK_HZ = 16_000_000
+UART, PIN = 1, 2
+EEPROM_BYTES = 4096
+_CRASHED = (6, 7)  # cpu_Done, cpu_Crashed
+
+
+class BoardNotBuiltError(UserError):
+    """The firmware or the simulator's library has not been built."""
+
+
+class Output(NamedTuple):
+    """Something the chip did: a byte on a UART, a level on a watched pin."""
+
+    cycle: int
+    kind: int
+    port: int
+    value: int
+
+
+class _Item(ctypes.Structure):
+    _fields_ = [  # noqa: RUF012  (ctypes reads it once)
+        ("cycle", ctypes.c_uint64),
+        ("kind", ctypes.c_uint32),
+        ("port", ctypes.c_uint32),
+        ("value", ctypes.c_uint32),
+    ]
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    if not LIBRARY.is_file():
+        raise BoardNotBuiltError(
+            "The simulated board is not built. Nothing was started: run `make firmware` and try again."
+        )
+    try:
+        library = ctypes.CDLL(str(LIBRARY))
+    except OSError as error:
+        raise BoardNotBuiltError(
+            f"The simulated board cannot be loaded ({error}). Run `make firmware` again on this computer."
+        ) from error
+    pointer, u32, u64, integer = ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_int
+    signatures = {
+        "board_new": (pointer, [ctypes.c_char_p, u32]),
+        "board_free": (None, [pointer]),
+        "board_watch_pin": (None, [pointer, ctypes.c_char, integer]),
+        "board_put": (integer, [pointer, u64, u32, u32, u32]),
+        "board_drop_input": (None, [pointer, u32]),
+        "board_run": (integer, [pointer, u64, u32]),
+        "board_next": (integer, [pointer, ctypes.POINTER(_Item)]),
+        "board_cycle": (u64, [pointer]),
+        "board_overruns": (u32, [pointer]),
+        "board_cycles_per_byte": (u32, [pointer, integer]),
+        "board_reset": (None, [pointer]),
+        "board_hang": (None, [pointer]),
+        "board_read_eeprom": (integer, [pointer, ctypes.c_char_p, u32]),
+        "board_write_eeprom": (integer, [pointer, ctypes.c_char_p, u32]),
+    }
+    for name, (result, arguments) in signatures.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library
+
+
+def pin(port: str, bit: int) -> int:
+    """A pin's number in inputs and outputs."""
+    return ord(port) << 8 | bit
+
+
+class Simulator:
+    """An ATmega2560 at 16 MHz running a firmware. Time is its cycle count; runs are reproducible to the bit."""
+
+    def __init__(self, elf: Path) -> None:
+        self._library = _library()
+        if not elf.is_file():
+            raise BoardNotBuiltError(f"There is no firmware at {elf}. Run `make firmware` and try again.")
+        self._board = self._library.board_new(str(elf).encode(), CLOCK_HZ)
+        if not self._board:
+            raise BoardNotBuiltError(
+                f"{elf} is not a firmware for the Arduino Mega. Run `make firmware` and try again."
+            )
+        self._item = _Item()
+
+    @property
+    def cycle(self) -> int:
+        return self._library.board_cycle(self._board)
+
+    @property
+    def overruns(self) -> int:
+        """Received bytes for which the real chip would have had no room."""
+        return self._library.board_overruns(self._board)
+
+    def cycles_per_byte(self, uart: int) -> int:
+        return self._library.board_cycles_per_byte(self._board, uart)
+
+    def watch_pin(self, port: str, bit: int) -> None:
+        self._library.board_watch_pin(self._board, port.encode(), bit)
+
+    def put(self, cycle: int, kind: int, port: int, value: int) -> None:
+        if self._library.board_put(self._board, cycle, kind, port, value):
+            raise OverflowError("more than 16 000 inputs wait for the simulated board")
+
+    def drop_input(self, uart: int) -> None:
+        self._library.board_drop_input(self._board, uart)
+
+    def run(self, until_cycle: int, stop_uarts: int = 0) -> None:
+        """Run to a cycle (or a few beyond: instructions are whole), or to a byte sent by one of the UARTs of the mask."""
+        if self._library.board_run(self._board, until_cycle, stop_uarts) in _CRASHED:
+            raise RuntimeError(f"the firmware crashed at cycle {self.cycle}")
+
+    def outputs(self) -> Iterator[Output]:
+        while self._library.board_next(self._board, ctypes.byref(self._item)):
+            item = self._item
+            yield Output(item.cycle, item.kind, item.port, item.value)
+
+    def reset(self) -> None:
+        self._library.board_reset(self._board)
+
+    def hang(self) -> None:
+        self._library.board_hang(self._board)
+
+    @property
+    def eeprom(self) -> bytes:
+        buffer = ctypes.create_string_buffer(EEPROM_BYTES)
+        self._library.board_read_eeprom(self._board, buffer, EEPROM_BYTES)
+        return buffer.raw
+
+    @eeprom.setter
+    def eeprom(self, value: bytes) -> None:
+        self._library.board_write_eeprom(self._board, value, len(value))
+
+    def close(self) -> None:
+        if self._board:
+            self._library.board_free(self._board)
+            self._board = None
