@@ -1,7 +1,7 @@
 """A kitchen around the objects: table, floor, walls, cupboards and lights. Nothing here moves.
 
-World frame: origin in the middle of the table's top, z up, so the floor lies at minus the table's height. The window side (-y)
-is open; walls stand behind (+y) and on the left (-x).
+World frame: origin in the middle of the table's top, z up, so the floor lies at minus the table's height. The window
+side (-y) is open; walls stand behind (+y) and on the left (-x).
 """
 
 from __future__ import annotations

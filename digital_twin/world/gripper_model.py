@@ -1,8 +1,8 @@
 """The gripper as a MuJoCo model: the same shape for the handheld device and for the robot's RG2 (``wildgrasp.rig``).
 
-The model's root body ``gripper`` is in the fingertip frame: origin midway between the pad ends, x closing, z approach. Two
-fingers slide along x, coupled; one actuator pulls on the sum of their displacements, which is the opening in metres. Its force is
-the grip force. Contact and friction alone hold what is between the pads.
+The model's root body ``gripper`` is in the fingertip frame: origin midway between the pad ends, x closing, z approach.
+Two fingers slide along x, coupled; one actuator pulls on the sum of their displacements, which is the opening in
+metres. Its force is the grip force. Contact and friction alone hold what is between the pads.
 """
 
 from __future__ import annotations
@@ -41,9 +41,10 @@ def gripper_spec(
 ) -> mujoco.MjSpec:
     """The gripper with its wrist camera, to be attached to a flange or to a free body.
 
-    After attaching with prefix ``p`` there are: body ``p + ROOT``, camera ``p + CAMERA_NAME`` (``CAMERA``'s intrinsics), joints
-    ``p + FINGER_JOINTS[i]`` (each from 0 to half the stroke), actuator ``p + ACTUATOR``. Command the actuator with the opening in
-    metres; the force is ``stiffness_n_m`` times the difference, up to ``force_n``, so a command below the object's width squeezes.
+    After attaching with prefix ``p`` there are: body ``p + ROOT``, camera ``p + CAMERA_NAME`` (``CAMERA``'s
+    intrinsics), joints ``p + FINGER_JOINTS[i]`` (each from 0 to half the stroke), actuator ``p + ACTUATOR``. Command
+    the actuator with the opening in metres; the force is ``stiffness_n_m`` times the difference, up to ``force_n``, so
+    a command below the object's width squeezes.
     """
     config = config or GripperModelConfig()
     spec = mujoco.MjSpec()
@@ -58,7 +59,7 @@ def gripper_spec(
             axis=[sign, 0, 0],
             limited=mujoco.mjtLimited.mjLIMITED_TRUE,
             range=[0, rig.MAX_OPENING_M / 2],
-            damping=_polynomial(40.0),
+            damping=_polynomial(5.0),
             armature=0.05,
         )
         pad = _add_box(finger, f"{side}_pad", boxes[f"{side}_pad"], mass=0.06, rgba=(0.07, 0.07, 0.08, 1))

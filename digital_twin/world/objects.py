@@ -1,7 +1,7 @@
 """Household objects: a shape of one of the two families, dressed and put into a MuJoCo scene.
 
-The split is by kind of shape: a kind is either in ``shapes_train`` or in ``shapes_test``, never in both, and within a kind the
-measures are continuous, so there are as many objects as seeds.
+The split is by kind of shape: a kind is either in ``shapes_train`` or in ``shapes_test``, never in both, and within a
+kind the measures are continuous, so there are as many objects as seeds.
 """
 
 from __future__ import annotations

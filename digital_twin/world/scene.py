@@ -1,8 +1,8 @@
 """Scenes: a kitchen table with household objects that have come to rest.
 
-``build_scene`` returns a MuJoCo specification that is still open: attach a hand or a robot to it, compile, then ``settle``.
-Contact settings follow measurements: elliptic cones with impratio 10 and implicitfast integration at 2 ms hold grasped objects
-without creeping, and nothing is ever attached or teleported.
+``build_scene`` returns a MuJoCo specification that is still open: attach a hand or a robot to it, compile, then
+``settle``. Contact settings follow measurements: elliptic cones with impratio 10 and implicitfast integration at 2 ms
+hold grasped objects without creeping, and nothing is ever attached or teleported.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def build_scene(
 ) -> SceneSpec:
     """A furnished scene with objects above the table, about to drop.
 
-    World frame: origin in the middle of the table's top, z up. ``scattered``: objects stand or lie apart within ``spread_m`` of
-    the middle; ``pile``: they are dumped on each other. Deterministic in the seed.
+    World frame: origin in the middle of the table's top, z up. ``scattered``: objects stand or lie apart within
+    ``spread_m`` of the middle; ``pile``: they are dumped on each other. Deterministic in the seed.
     """
     rng = np.random.default_rng(seed)
     spec = empty_spec()

@@ -1,7 +1,7 @@
 """What household objects are made of: primitive solids in a body's frame.
 
-An object stands upright along z with its origin somewhere inside. Contact works on primitives fast and exactly, so hollow
-vessels are rings of staves instead of meshes.
+An object stands upright along z with its origin somewhere inside. Contact works on primitives fast and exactly, so
+hollow vessels are rings of staves instead of meshes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ Print = Literal["label", "plain", "speckled"]  # what is on a surface
 
 @dataclass(frozen=True)
 class Part:
-    """One solid. ``size``: half sizes (box), radii (ellipsoid) or radius and half length along z (cylinder, capsule), metres."""
+    """One solid. ``size``: half sizes (box), radii (ellipsoid) or radius and half length along z (cylinder, capsule),
+    metres.
+    """
 
     solid: Solid
     size: tuple[float, ...]

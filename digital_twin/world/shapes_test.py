@@ -24,13 +24,17 @@ def detergent(rng: Rng) -> Shape:
     """A flat bottle with a grip at its side."""
     x, y, h = rng.uniform(0.022, 0.032), rng.uniform(0.035, 0.05), rng.uniform(0.06, 0.09)
     reach = 0.022
+    bars = [
+        Part("capsule", (0.007, reach / 2), (0, y + reach / 2 - 0.004, h * z), (np.pi / 2, 0, 0), 1)
+        for z in (-0.1, 0.5)
+    ]
     parts = (
         Part("ellipsoid", (x, y, h)),
         Part("box", (x * 0.7, y * 0.7, 0.006), (0, 0, -h + 0.008)),
         Part("cylinder", (0.014, 0.018), (0, 0, h), look=1),
         Part("capsule", (0.007, h * 0.3), (0, y + reach, h * 0.2), look=1),
-        *(Part("capsule", (0.007, reach / 2), (0, y + reach / 2 - 0.004, h * (0.2 + s * 0.3)), (np.pi / 2, 0, 0), 1) for s in (-1, 1)),
-    )  # fmt: skip
+        *bars,
+    )
     return Shape("detergent", parts, rng.uniform(300, 700), ("label", "plain"))
 
 
@@ -89,9 +93,12 @@ def bulb(rng: Rng) -> Shape:
 def toy_car(rng: Rng) -> Shape:
     """Body, cabin and four wheels."""
     x, y, z = rng.uniform(0.035, 0.055), rng.uniform(0.016, 0.024), rng.uniform(0.01, 0.014)
+    axle = y + 0.003
     wheels = [
-        Part("cylinder", (z * 0.9, 0.004), (u * x * 0.6, v * (y + 0.003), -z), (np.pi / 2, 0, 0), 1) for u in (-1, 1) for v in (-1, 1)
-    ]  # fmt: skip
+        Part("cylinder", (z * 0.9, 0.004), (u * x * 0.6, v * axle, -z), (np.pi / 2, 0, 0), 1)
+        for u in (-1, 1)
+        for v in (-1, 1)
+    ]
     cabin = Part("box", (x * 0.5, y * 0.9, z * 0.8), (-x * 0.1, 0, z * 1.8), look=2)
     return Shape(
         "toy_car", (Part("box", (x, y, z)), cabin, *wheels), rng.uniform(500, 1000), ("label", "plain", "plain")
@@ -102,10 +109,8 @@ def carton(rng: Rng) -> Shape:
     """A milk carton with its gable."""
     x, h = rng.uniform(0.028, 0.04), rng.uniform(0.045, 0.075)
     slope = rng.uniform(0.7, 0.9)
-    flaps = [
-        Part("box", (0.002, x, x / np.cos(slope) / 2), (s * x / 2, 0, h + x * np.tan(slope) / 2 - 0.002), (0, -s * (np.pi / 2 - slope), 0))
-        for s in (-1, 1)
-    ]  # fmt: skip
+    roof, turn = h + x * np.tan(slope) / 2 - 0.002, np.pi / 2 - slope
+    flaps = [Part("box", (0.002, x, x / np.cos(slope) / 2), (s * x / 2, 0, roof), (0, -s * turn, 0)) for s in (-1, 1)]
     ridge = Part("box", (0.003, x, 0.008), (0, 0, h + x * np.tan(slope) + 0.004), look=1)
     return Shape("carton", (Part("box", (x, x, h)), *flaps, ridge), rng.uniform(200, 600), ("label", "plain"))
 

@@ -1,7 +1,7 @@
 """Procedural pictures for the twin's surfaces: wood, stone, cloth, tiles, plaster and printed labels.
 
-Camera tracking lives on texture, so every surface carries detail on several scales, different for every seed. All functions are
-deterministic in their generator and return uint8 RGB images.
+Camera tracking lives on texture, so every surface carries detail on several scales, different for every seed. All
+functions are deterministic in their generator and return uint8 RGB images.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ WORDS = (
 
 def random_color(rng: np.random.Generator, saturation: float = 0.6, value: float = 0.75) -> Color:
     """A colour of any hue [3]; saturation and value vary by ± 0.25 around the given means."""
-    hsv = np.array([rng.random() * 360.0, *np.clip([saturation, value] + rng.uniform(-0.25, 0.25, 2), 0.05, 1.0)])
+    hsv = np.array(
+        [rng.random() * 360.0, *np.clip(np.array([saturation, value]) + rng.uniform(-0.25, 0.25, 2), 0.05, 1.0)]
+    )
     return cv2.cvtColor(hsv[None, None].astype(np.float32), cv2.COLOR_HSV2RGB)[0, 0].astype(np.float64)
 
 
@@ -62,7 +64,7 @@ def shaded(color: Color, shade: NDArray[np.float32]) -> Image:
 def wood(rng: np.random.Generator, size: int) -> Image:
     """Planks with grain, knots and seams."""
     base = np.array([0.62, 0.44, 0.28]) * rng.uniform(0.6, 1.3)
-    v, u = np.mgrid[:size, :size].astype(np.float32)
+    v = np.mgrid[:size, :size].astype(np.float32)[0]
     warp = fractal_noise(rng, size, size, size / 4, 2) * size / 14
     grain = np.sin((v + warp) * rng.uniform(0.12, 0.3)) * 0.25 + np.sin((v + 1.7 * warp) * 0.9) * 0.12
     fibre = cv2.resize(fractal_noise(rng, size, size // 8, 3, 2), (size, size))

@@ -1,0 +1,160 @@
+"""The twin's D415: colour and depth pictures of a MuJoCo camera, with the sensor's noise, and exact truth beside them.
+
+Depth is registered to colour. ``DEPTH_SCALE`` is 0.1 mm, a unit that a D415 can be set to; at 1 mm its rounding would
+be the largest error below half a metre.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import cv2
+import mujoco
+import numpy as np
+from mujoco.rendering.classic.gl_context import GLContext
+from numpy.typing import NDArray
+
+from digital_twin.world.gripper_model import CAMERA
+from digital_twin.world.stereo import StereoConfig, StereoNoise
+from wildgrasp.cameras.base import CameraInfo
+from wildgrasp.geometry import PinholeCamera
+
+DEPTH_SCALE = 1e-4  # metres per unit of raw depth
+FARTHEST_M = 6.5  # what fits into 16 bits
+
+
+@dataclass(frozen=True)
+class PictureConfig:
+    """How the pictures are taken."""
+
+    shadows: bool = False  # cost as much again as the picture itself without a GPU
+    blur_px: float = 0.55  # lens and demosaicing
+    color_sigma: float = 2.5  # grey levels
+    exposure_drift: float = 0.03  # slow change of brightness, as a fraction
+    stereo: StereoConfig = field(default_factory=StereoConfig)
+
+
+def camera_info(fps: float = 30.0, serial: str = "twin-d415") -> CameraInfo:
+    """What the twin's camera says of itself."""
+    return CameraInfo("D415 (digital twin)", serial, "1", CAMERA, DEPTH_SCALE, fps)
+
+
+class D415:
+    """Renders one camera of a compiled model. Belongs to the thread that made it, as its OpenGL context does.
+
+    Args:
+        model: compiled, with an offscreen buffer of at least the camera's size and ``stat.extent`` 1.
+        camera_name: a model camera with the field of view of ``camera``.
+        seed: of all noise; the same seed and the same calls give the same pictures.
+        noise: False for perfect pictures (colour as rendered, depth exact to the rounding of ``DEPTH_SCALE``).
+    """
+
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        camera_name: str,
+        seed: int = 0,
+        noise: bool = True,
+        config: PictureConfig | None = None,
+        camera: PinholeCamera = CAMERA,
+    ) -> None:
+        self.intrinsics = camera
+        self._config = config or PictureConfig()
+        self._model = model
+        self._rng = np.random.default_rng(seed)
+        self._stereo = StereoNoise(camera, seed + 1, self._config.stereo) if noise else None
+        self._grain = self._make_grain() if noise else None
+        self._phase = self._rng.uniform(0, 2 * np.pi, 2)
+        self._pictures = 0
+        self._gl = GLContext(camera.width, camera.height)
+        self._gl.make_current()
+        self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
+        self._context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
+        self._scene = mujoco.MjvScene(model, maxgeom=2000)
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = self._config.shadows
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
+        self._options = mujoco.MjvOption()
+        self._view = mujoco.MjvCamera()
+        self._view.type = mujoco.mjtCamera.mjCAMERA_FIXED
+        self._view.fixedcamid = model.camera(camera_name).id
+        self._rect = mujoco.MjrRect(0, 0, camera.width, camera.height)
+
+    def render(self, data: mujoco.MjData) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
+        """Colour [H, W, 3] RGB and raw depth [H, W] in units of ``DEPTH_SCALE`` (0 = none), as the sensor delivers
+        them."""
+        color, depth = self.exact(data)
+        if self._stereo is not None:
+            color, depth = self._expose(color), self._stereo.apply(depth)
+        raw = np.where(depth < FARTHEST_M, depth * np.float32(1 / DEPTH_SCALE) + np.float32(0.5), 0.0)
+        return color, raw.astype(np.uint16)
+
+    def exact(self, data: mujoco.MjData) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Colour as rendered [H, W, 3] and exact depth [H, W] in metres (0 where nothing is)."""
+        self._update(data)
+        h, w = self.intrinsics.height, self.intrinsics.width
+        color, depth = np.empty((h, w, 3), np.uint8), np.empty((h, w), np.float32)
+        mujoco.mjr_render(self._rect, self._scene, self._context)
+        mujoco.mjr_readPixels(color, depth, self._rect, self._context)
+        return cv2.flip(color, 0), self._metric(cv2.flip(depth, 0))
+
+    def geom_ids(self, data: mujoco.MjData) -> NDArray[np.int32]:
+        """The geom that each pixel shows, [H, W]; -1 where none."""
+        self._update(data)
+        flags = self._scene.flags
+        flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = True
+        image = np.empty((self.intrinsics.height, self.intrinsics.width, 3), np.uint8)
+        mujoco.mjr_render(self._rect, self._scene, self._context)
+        mujoco.mjr_readPixels(image, None, self._rect, self._context)
+        flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = False
+        segment = cv2.flip(image, 0).astype(np.int32) @ np.array([1, 256, 65536], np.int32)
+        table = np.full(self._scene.ngeom + 1, -1, np.int32)
+        for geom in self._scene.geoms[: self._scene.ngeom]:
+            if geom.segid >= 0 and geom.objtype == mujoco.mjtObj.mjOBJ_GEOM:
+                table[geom.segid + 1] = geom.objid
+        return table[segment]
+
+    def body_mask(self, data: mujoco.MjData, body_name: str) -> NDArray[np.bool_]:
+        """Pixels [H, W] that show a body."""
+        ids = self.geom_ids(data)
+        body = self._model.body(body_name).id
+        return (ids >= 0) & (self._model.geom_bodyid[np.maximum(ids, 0)] == body)
+
+    def close(self) -> None:
+        """Free the OpenGL context."""
+        self._context.free()
+        self._gl.free()
+
+    def __enter__(self) -> D415:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _update(self, data: mujoco.MjData) -> None:
+        self._gl.make_current()
+        everything = mujoco.mjtCatBit.mjCAT_ALL
+        mujoco.mjv_updateScene(self._model, data, self._options, None, self._view, everything, self._scene)
+
+    def _metric(self, window_depth: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Metres from the depth buffer (reversed: 1 at the near plane, 0 at the far one)."""
+        near = self._model.vis.map.znear * self._model.stat.extent
+        far = self._model.vis.map.zfar * self._model.stat.extent
+        depth = np.float32(near * far / (far - near)) / (window_depth + np.float32(near / (far - near)))
+        return np.where(window_depth > 0, depth, np.float32(0))
+
+    def _expose(self, color: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if self._config.blur_px > 0:
+            color = cv2.GaussianBlur(color, (3, 3), self._config.blur_px)
+        self._pictures += 1
+        slow = np.sin(self._phase + self._pictures * np.array([0.021, 0.0083]) * 2 * np.pi).mean()
+        gain = 1.0 + self._config.exposure_drift * slow
+        v, u = self._rng.integers(0, 64, 2)
+        grain = self._grain[v : v + self.intrinsics.height, u : u + self.intrinsics.width]
+        return cv2.addWeighted(color, gain, grain, 1.0, -128.0)
+
+    def _make_grain(self) -> NDArray[np.uint8]:
+        """Sensor noise around grey level 128, larger than a picture so that every picture can cut its own."""
+        shape = (self.intrinsics.height + 64, self.intrinsics.width + 64, 3)
+        noise = self._rng.standard_normal(shape, np.float32) * self._config.color_sigma
+        return np.clip(np.rint(noise + 128.0), 0, 255).astype(np.uint8)
