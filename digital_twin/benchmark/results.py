@@ -98,7 +98,7 @@ class Evaluation:
 
 
 def wilson_interval(successes: int, attempts: int, z: float = 1.96) -> tuple[float, float]:
-    """95 % score interval of a rate (Wilson 1927); honest for small samples and near 0 and 1. (0, 1) without attempts."""
+    """95 % score interval of a rate (Wilson 1927): honest for small samples and near 0 and 1. (0, 1) for no sample."""
     if attempts == 0:
         return 0.0, 1.0
     rate = successes / attempts

@@ -36,6 +36,7 @@ class FingerDrive:
     def __init__(self, settings: FingerSettings | None = None, width_m: float = MAX_OPENING_M) -> None:
         self._settings = settings or FingerSettings()
         self._goal = self._setpoint = width_m
+        self._width_m = width_m
         self.force_n = MAX_FORCE_N
         self._closing = False
         self._still_s = self._settings.settle_s
@@ -45,19 +46,20 @@ class FingerDrive:
         """Start moving towards a width; out-of-range values are clamped as the RG2 does."""
         self._goal = min(max(width_m, 0.0), MAX_OPENING_M)
         self.force_n = min(max(force_n, MIN_FORCE_N), MAX_FORCE_N)
-        self._closing = self._goal < self.state.width_m
-        self._setpoint = self.state.width_m
+        self._closing = self._goal < self._width_m
+        self._setpoint = self._width_m
         self._still_s = 0.0
         self.state = FingerState(self.state.width_m, busy=True, grip_detected=False)
 
     def stop(self) -> None:
         """Hold where the fingers are."""
-        self.command(self.state.width_m, self.force_n)
+        self.command(self._width_m, self.force_n)
 
     def step(self, width_m: float, dt: float) -> float:
         """Advance by dt seconds with the fingers at width_m; returns the set-point of the width for the actuator."""
         s = self._settings
-        moved = abs(width_m - self.state.width_m)
+        moved = abs(width_m - self._width_m)
+        self._width_m = width_m
         arrived = abs(width_m - self._goal) < s.tolerance_m
         blocked = self._closing and width_m - self._setpoint > s.blocked_m
         if not blocked:
@@ -67,7 +69,7 @@ class FingerDrive:
         self._still_s = self._still_s + dt if settled else 0.0
         busy = self._still_s < s.settle_s
         gripping = self._closing and not busy and not arrived
-        self.state = FingerState(width_m, busy, gripping)
+        self.state = FingerState(max(width_m, 0.0), busy, gripping)
         if blocked or (self._closing and self._goal == 0.0 and self._setpoint == 0.0):
             # The set-point stands so far inside that the actuator pushes with its full force even on a sheet of paper.
             return width_m - 2 * self.force_n / s.stiffness_n_m

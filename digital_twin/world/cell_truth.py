@@ -1,0 +1,57 @@
+"""What really hangs between the fingers: the simulation's own measure of success, beside the paper's finger width."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+MIN_RISE_M = 0.07
+
+
+class LiftJudge:
+    """Watches the objects of a compiled cell and says which are held.
+
+    Held means: both pads touch it, nothing but the gripper and other risen objects touches it (so it neither leans on
+    the table nor lies on the arm), and it is at least ``MIN_RISE_M`` above the lowest it has been since :meth:`reset`.
+    """
+
+    def __init__(
+        self, model: mujoco.MjModel, objects: dict[str, int], pads: tuple[int, int], gripper: set[int]
+    ) -> None:
+        """``objects``: body ids by name; ``pads``: geom ids; ``gripper``: body ids of palm and fingers."""
+        self._model = model
+        self._names = tuple(objects)
+        self._bodies = np.array([objects[name] for name in self._names], dtype=np.int64)
+        self._pads = pads
+        self._gripper = gripper
+        self._lowest = np.full(len(self._names), np.inf)
+
+    def reset(self) -> None:
+        self._lowest[:] = np.inf
+
+    def watch(self, data: mujoco.MjData) -> None:
+        """Call once per control cycle."""
+        np.minimum(self._lowest, data.xipos[self._bodies, 2], out=self._lowest)
+
+    def rise(self, data: mujoco.MjData) -> NDArray[np.float64]:
+        """Height [n] in metres of each object above its lowest since the reset."""
+        return data.xipos[self._bodies, 2] - self._lowest
+
+    def lifted(self, data: mujoco.MjData) -> list[str]:
+        """Names of the objects that are held, as defined above."""
+        risen = self.rise(data) >= MIN_RISE_M
+        candidates = {int(body): name for body, name, up in zip(self._bodies, self._names, risen, strict=True) if up}
+        touched: dict[int, set[int]] = {body: set() for body in candidates}
+        supported: set[int] = set()
+        for a, b in data.contact.geom[: data.ncon]:
+            for geom, other in ((int(a), int(b)), (int(b), int(a))):
+                body = int(self._model.geom_bodyid[geom])
+                if body not in candidates:
+                    continue
+                other_body = int(self._model.geom_bodyid[other])
+                if other in self._pads:
+                    touched[body].add(other)
+                elif other_body not in self._gripper and other_body not in candidates:
+                    supported.add(body)
+        return [name for body, name in candidates.items() if len(touched[body]) == 2 and body not in supported]
