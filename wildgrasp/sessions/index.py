@@ -25,6 +25,10 @@ from wildgrasp.sessions.layout import INDEX_NAME, check_index_files
 MAX_VALUE = 64 * 1024 * 1024  # bytes of any one value in the index
 
 
+class NewerFormatError(SessionError):
+    """The session was written by a newer version."""
+
+
 def open_index(path: Path) -> sqlite3.Connection:
     """The index of a session folder, brought up to this version. Raises SessionError when there is none or it is
     newer."""
@@ -42,7 +46,8 @@ def open_index(path: Path) -> sqlite3.Connection:
             db.executescript("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;")
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version > schema.SCHEMA_VERSION:
-                raise SessionError(f"{path} was written by a newer WildGrasp (format {version}). Update and try again.")
+                raise NewerFormatError(f"{path} was written by a newer WildGrasp (format {version}). Update and try
+                again.")
             if version < 1:
                 raise ValueError(f"format {version}")
             if version < schema.SCHEMA_VERSION:

@@ -1,0 +1,220 @@
+"""Rebuilding the index of a session from its blobs. The blobs are never changed; the index of before is kept beside
+it."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from wildgrasp.errors import SessionError
+from wildgrasp.sessions import rows, schema
+from wildgrasp.sessions.blobs import read_record
+from wildgrasp.sessions.index import NewerFormatError, camera_from_json, open_index
+from wildgrasp.sessions.layout import INDEX_FILES, INDEX_NAME, FolderLock, blob_path, sync_folder
+from wildgrasp.sessions.survey import FoundFrame, Survey, survey
+
+_UNFINISHED = f"{INDEX_NAME}.repairing"
+
+
+@dataclass(frozen=True)
+class RepairReport:
+    """What a repaired session holds, and where its index of before went."""
+
+    path: Path
+    frames: int
+    frames_in_old_index: int
+    lost_frames: int  # recorded once, and damaged on the disk
+    damaged_bytes: int
+    processing_kept: bool
+    kept: Path | None  # folder with the index of before; None when there was none
+
+
+def repair_session(path: Path, progress: Callable[[int], None] | None = None) -> RepairReport:
+    """Rebuild a session's index from its blobs, all or nothing.
+
+    Frames that cannot be read any more are left out and listed as a gap; the others are numbered anew without holes.
+    Raises SessionError when nothing of the recording can be read, or while it is being recorded.
+    """
+    path = Path(path)
+    lock = FolderLock(path)
+    try:
+        found = survey(path, progress)
+        _require_camera(path, found)
+        unfinished = path / _UNFINISHED
+        unfinished.unlink(missing_ok=True)
+        try:
+            ids = _build(unfinished, found)
+            old_frames, processing_kept = _carry_over(path, unfinished, ids, found)
+            kept = _put_in_place(path, unfinished)
+        except (OSError, sqlite3.Error) as error:
+            raise SessionError(f"{path} could not be repaired ({error}). It is as it was before.") from error
+        finally:
+            unfinished.unlink(missing_ok=True)
+        damaged = sum(damage.length for damage in found.damage)
+        lost = found.lost_frames + len(found.frames) - len(ids)
+        return RepairReport(path, len(ids), old_frames, lost, damaged, processing_kept, kept)
+    finally:
+        lock.release()
+
+
+def _require_camera(path: Path, found: Survey) -> None:
+    try:
+        camera_from_json(found.meta["camera"])
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise SessionError(
+            f"{path} cannot be repaired: its first record, the camera, cannot be read. Nothing was changed."
+        ) from error
+
+
+# --- the new index ---
+
+
+def _build(index: Path, found: Survey) -> dict[int, int]:
+    """Write the new index; returns the new id of every frame that is in it by its recorded id."""
+    db = rows.create_index(index)
+    try:
+        db.execute("BEGIN")
+        frames = _usable(found)
+        ids = {frame.id: new for new, frame in enumerate(frames)}
+        for frame in frames:
+            rows.insert_frame(db, ids[frame.id], frame.t_ns, frame.t_device_ns, frame.ref)
+        for event in found.events:
+            rows.insert_event(db, event)
+        rows.insert_servo(db, found.servo)
+        for gap in found.gaps + _lost_as_gaps(frames):
+            rows.insert_gap(db, gap)
+        lost_rows = {}
+        for table, row in found.rows:
+            if not _insert_row(db, table, row, ids):
+                lost_rows[table] = lost_rows.get(table, 0) + 1
+        for key, value in {**found.meta, **_repair_meta(found, len(frames), lost_rows)}.items():
+            rows.insert_meta(db, key, value)
+        db.execute("COMMIT")
+    finally:
+        db.close()
+    return ids
+
+
+def _usable(found: Survey) -> list[FoundFrame]:
+    camera = camera_from_json(found.meta["camera"]).intrinsics
+    size = (camera.height, camera.width)
+    return [frame for frame in found.frames if frame.sizes == (size, size)]
+
+
+def _lost_as_gaps(frames: list[FoundFrame]) -> list[dict[str, Any]]:
+    return [
+        {
+            "source": "disk",
+            "t_start_ns": a.t_ns,
+            "t_end_ns": b.t_ns,
+            "reason": "the recorded frames were damaged on the disk",
+            "lost_frames": b.id - a.id - 1,
+        }
+        for a, b in pairwise(frames)
+        if b.id > a.id + 1
+    ]
+
+
+def _insert_row(db: sqlite3.Connection, table: str, row: dict[str, Any], ids: dict[int, int]) -> bool:
+    """Insert a recorded row with its frame's new number; False where its frame is lost or it fits no table."""
+    if row.get("frame_id") is not None:
+        if row["frame_id"] not in ids:
+            return False
+        row = {**row, "frame_id": ids[row["frame_id"]]}
+    try:
+        rows.insert_row(db, table, row, replace=True)
+    except (ValueError, sqlite3.IntegrityError):
+        return False
+    return True
+
+
+def _repair_meta(found: Survey, frames: int, lost_rows: dict[str, int]) -> dict[str, Any]:
+    return {
+        "closed": True,
+        "cut_off": found.meta.get("closed") is not True,
+        "repaired": {
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "damage": [[d.file, d.offset, d.length] for d in found.damage],
+            "lost_frames": found.lost_frames + len(found.frames) - frames,
+            "lost_rows": lost_rows,
+        },
+    }
+
+
+# --- what processing had found ---
+
+
+def _carry_over(path: Path, unfinished: Path, ids: dict[int, int], found: Survey) -> tuple[int, bool]:
+    """Copy what processing had added, when the old index can be read and numbers its frames as the new one does.
+
+    Returns (frames in the old index, whether anything of processing was there and is kept).
+    """
+    try:
+        old = open_index(path)
+    except NewerFormatError:
+        raise
+    except SessionError:
+        return 0, False
+    new = sqlite3.connect(unfinished, isolation_level=None)
+    try:
+        indexed = dict(old.execute("SELECT id, t_ns FROM frames").fetchall())
+        times = {ids[frame.id]: frame.t_ns for frame in found.frames if frame.id in ids}
+        if any(times.get(frame_id) != t_ns for frame_id, t_ns in indexed.items()):
+            return len(indexed), False
+        new.execute("BEGIN")
+        copied = 0
+        for table in schema.DERIVED_TABLES:
+            columns = [name for _, name, *_ in new.execute(f"PRAGMA table_info({table})")]
+            marks = ", ".join("?" * len(columns))
+            cells = old.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall()
+            copied += new.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", cells).rowcount
+        _forget_unreadable(path, new)
+        new.execute("COMMIT")
+        return len(indexed), copied > 0
+    except sqlite3.DatabaseError:
+        if new.in_transaction:
+            new.execute("ROLLBACK")
+        return 0, False
+    finally:
+        old.close()
+        new.close()
+
+
+def _forget_unreadable(path: Path, db: sqlite3.Connection) -> None:
+    """Rows that point to data which cannot be read any more: masks go, decisions stay without their arrays."""
+    for table, statement in (
+        ("masks", "DELETE FROM masks WHERE id = ?"),
+        ("decisions", "UPDATE decisions SET file = NULL, offset = NULL WHERE id = ?"),
+    ):
+        for row_id, file, offset in db.execute(f"SELECT id, file, offset FROM {table} WHERE file IS NOT
+        NULL").fetchall():
+            try:
+                read_record(blob_path(path, file), offset)
+            except (SessionError, TypeError):
+                db.execute(statement, (row_id,))
+
+
+def _put_in_place(path: Path, unfinished: Path) -> Path | None:
+    """Copy the old index aside, then replace it. At every moment there is an index, or blobs to repair it from."""
+    old = [path / name for name in INDEX_FILES if (path / name).exists()]
+    kept = None
+    if old:
+        number = 1
+        while (kept := path / f"before-repair-{number}").exists():
+            number += 1
+        kept.mkdir()
+        for file in old:
+            shutil.copy2(file, kept / file.name)
+        sync_folder(kept)
+    # A write-ahead log of the old index must never meet the new one, so it goes first.
+    for name in INDEX_FILES[1:]:
+        (path / name).unlink(missing_ok=True)
+    unfinished.replace(path / INDEX_NAME)
+    sync_folder(path)
+    return kept

@@ -1,0 +1,124 @@
+"""What the recorded blobs of a session hold, without looking at its index: the truth that check compares and repair
+uses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from wildgrasp.errors import SessionError
+from wildgrasp.sessions.blobs import BlobRef, Damage, Kind, Record, walk
+from wildgrasp.sessions.events import Gap, GripperEvent, ServoSample
+from wildgrasp.sessions.frames import unpack_frame
+from wildgrasp.sessions.layout import chunk_name, chunks
+
+MAX_JSON = 16 * 1024 * 1024  # bytes of one JSON record
+
+
+@dataclass(frozen=True)
+class FoundFrame:
+    id: int
+    t_ns: int
+    t_device_ns: int
+    ref: BlobRef
+    sizes: tuple[tuple[int, int], tuple[int, int]]  # (height, width) of colour and of depth
+
+
+@dataclass
+class Survey:
+    """Everything recorded, in the order in which it was."""
+
+    meta: dict[str, Any] = field(default_factory=dict)
+    frames: list[FoundFrame] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    servo: list[dict[str, Any]] = field(default_factory=list)
+    gaps: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    damage: list[Damage] = field(default_factory=list)
+    missing_chunks: list[str] = field(default_factory=list)
+
+    @property
+    def lost_frames(self) -> int:
+        """Frames that were written and cannot be read, as far as the ids of the others tell."""
+        return self.frames[-1].id + 1 - len(self.frames) if self.frames else 0
+
+
+def survey(path: Path, progress: Callable[[int], None] | None = None) -> Survey:
+    """Walk all chunks of a session. ``progress`` is told the number of bytes read since the last call.
+
+    Raises SessionError when the folder leads out of itself or cannot be read.
+    """
+    found = Survey()
+    files = chunks(path)
+    if files:
+        present = {file.name for file in files}
+        found.missing_chunks = [n for n in map(chunk_name, range(int(files[-1].stem))) if n not in present]
+    for file in files:
+        last = 0
+        try:
+            for offset, item in walk(file):
+                if isinstance(item, Damage):
+                    found.damage.append(item)
+                else:
+                    _take(found, item, BlobRef(file.name, offset))
+                if progress is not None:
+                    progress(offset - last)
+                    last = offset
+        except OSError as error:
+            raise SessionError(f"{file} cannot be read ({error.strerror}). Nothing was changed.") from error
+    return found
+
+
+def _take(found: Survey, record: Record, ref: BlobRef) -> None:
+    try:
+        if record.kind == Kind.FRAME:
+            frame = unpack_frame(record.payload)
+            if found.frames and frame.id <= found.frames[-1].id:
+                raise ValueError("a frame's id does not advance")
+            found.frames.append(FoundFrame(frame.id, record.t_ns, frame.t_device_ns, ref, frame.sizes()))
+        elif record.kind in (Kind.META, Kind.EVENT, Kind.SERVO, Kind.GAP, Kind.ROW):
+            _take_json(found, record)
+        elif record.kind not in (Kind.MASK, Kind.ARRAY):
+            raise ValueError(f"a record of kind {record.kind}")
+    except (SessionError, ValueError, KeyError, TypeError, RecursionError):
+        # Its checksum is right, so it was written so: by something else than a recorder. It counts as damaged.
+        found.damage.append(Damage(ref.file, ref.offset, len(record.payload)))
+
+
+def _take_json(found: Survey, record: Record) -> None:
+    if len(record.payload) > MAX_JSON:
+        raise ValueError("a record that is too long")
+    value = json.loads(record.payload)
+    if record.kind == Kind.META:
+        found.meta[_text(value["key"])] = value["value"]
+    elif record.kind == Kind.EVENT:
+        found.events.append(_fields(value, GripperEvent))
+    elif record.kind == Kind.SERVO:
+        found.servo.extend([_fields(sample, ServoSample) for sample in value])
+    elif record.kind == Kind.GAP:
+        found.gaps.append(_fields(value, Gap))
+    else:
+        row = {_text(name): _scalar(cell) for name, cell in value["row"].items()}
+        found.rows.append((_text(value["table"]), row))
+
+
+def _fields(value: dict[str, Any], of: type) -> dict[str, Any]:
+    return {f.name: _scalar(value[f.name]) for f in fields(of)}
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("a name that is no text")
+    return value
+
+
+def _scalar(value: Any) -> Any:
+    """Values that fit into a cell of the index."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError("a number that is too large")
+    if value is not None and not isinstance(value, int | float | str):
+        raise ValueError("a value that is no number or text")
+    return value
