@@ -6,6 +6,7 @@ Contact and friction alone hold an object; nothing is ever attached or teleporte
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import mujoco
@@ -56,7 +57,7 @@ class RobotCell:
             name: thing.shape.kind for name, thing in zip(scene.object_names, scene.objects, strict=True)
         }
         self._find_addresses()
-        self._place_robot()
+        self.place_robot(self.settings.start_q)
         settle(self.model, self.data, scene.object_names)
         self._settled = self.data.qpos.copy()
         self.reset()
@@ -65,15 +66,28 @@ class RobotCell:
         """Back to where everything had come to rest, the arm at its start pose, the fingers open."""
         mujoco.mj_resetData(self.model, self.data)
         self.data.qpos[:] = self._settled
-        self._place_robot()
-        mujoco.mj_forward(self.model, self.data)
+        self.place_robot(self.settings.start_q)
         self.judge.reset()
         self.judge.watch(self.data)
+
+    def place_robot(self, q: Sequence[float] | Array) -> None:
+        """Put the arm at joint angles [6], still and open, without letting time pass: for resets and for planning."""
+        q = np.array(q, dtype=np.float64)
+        self.data.qpos[self._arm_qpos] = q
+        self.data.qpos[self._finger_qpos] = rig.MAX_OPENING_M / 2
+        self.data.qvel[self._arm_dof] = 0.0
+        self.data.qvel[self._finger_dof] = 0.0
+        self.data.ctrl[self._arm_ctrl] = q
+        self.data.ctrl[self._grip] = rig.MAX_OPENING_M
+        self._q_target = q
+        self.fingers = FingerDrive(FingerSettings())
+        self._limit_grip_force()
+        mujoco.mj_forward(self.model, self.data)
 
     # --- time passes ---
 
     def step(self, q_target: Array, dt: float) -> tuple[Array, Array]:
-        """Let dt seconds pass (a multiple of 2 ms), the servos following q_target [6] rad; returns angles, speeds [6]."""
+        """Let dt seconds (a multiple of 2 ms) pass while the servos follow q_target [6] rad; returns q [6], qd [6]."""
         q_target = np.asarray(q_target, dtype=np.float64)
         substeps = round(dt / TIMESTEP_S)
         target_speed = (q_target - self._q_target) / dt
@@ -87,9 +101,9 @@ class RobotCell:
         return self.q, self.qd
 
     def command_fingers(self, width_m: float, force_n: float) -> None:
+        """Start moving the fingers towards a width with at most a force; see :class:`FingerDrive`."""
         self.fingers.command(width_m, force_n)
-        force = self.fingers.force_n
-        self.model.actuator_forcerange[self._grip] = [-force, force]
+        self._limit_grip_force()
 
     # --- readings ---
 
@@ -149,6 +163,12 @@ class RobotCell:
         self.data.qvel[dof : dof + 6] = 0.0
         mujoco.mj_forward(self.model, self.data)
 
+    def robot_touches(self) -> bool:
+        """Whether any part of the robot touches anything at present."""
+        robot = self._robot_geoms
+        a, b = self.data.contact.geom[: self.data.ncon].T
+        return bool((robot[a] != robot[b]).any())
+
     # --- how ---
 
     def _find_addresses(self) -> None:
@@ -156,7 +176,9 @@ class RobotCell:
         self._arm_qpos = np.array([model.joint(f"{ARM}joint_{i + 1}").qposadr[0] for i in range(6)])
         self._arm_dof = np.array([model.joint(f"{ARM}joint_{i + 1}").dofadr[0] for i in range(6)])
         self._arm_ctrl = np.array([model.actuator(f"{ARM}joint_{i + 1}").id for i in range(6)])
-        self._finger_qpos = np.array([model.joint(PREFIX + name).qposadr[0] for name in gripper_model.FINGER_JOINTS])
+        fingers = [model.joint(PREFIX + name) for name in gripper_model.FINGER_JOINTS]
+        self._finger_qpos = np.array([joint.qposadr[0] for joint in fingers])
+        self._finger_dof = np.array([joint.dofadr[0] for joint in fingers])
         self._grip = model.actuator(PREFIX + gripper_model.ACTUATOR).id
         self._gripper_body = model.body(PREFIX + gripper_model.ROOT).id
         self.object_bodies = {name: model.body(name).id for name in self.object_kinds}
@@ -164,15 +186,9 @@ class RobotCell:
         pads = (model.geom(PREFIX + "left_pad").id, model.geom(PREFIX + "right_pad").id)
         self.judge = LiftJudge(model, self.object_bodies, pads, gripper_bodies)
         self._servo = JointServo()
+        self._robot_geoms = model.body_rootid[model.geom_bodyid] == model.body_rootid[self._gripper_body]
 
-    def _place_robot(self) -> None:
-        q = np.array(self.settings.start_q)
-        self.data.qpos[self._arm_qpos] = q
-        self.data.qpos[self._finger_qpos] = rig.MAX_OPENING_M / 2
-        self.data.ctrl[self._arm_ctrl] = q
-        self.data.ctrl[self._grip] = rig.MAX_OPENING_M
-        self._q_target = q
-        self.fingers = FingerDrive(FingerSettings())
+    def _limit_grip_force(self) -> None:
         self.model.actuator_forcerange[self._grip] = [-self.fingers.force_n, self.fingers.force_n]
 
     def _drive_fingers(self, dt: float) -> None:

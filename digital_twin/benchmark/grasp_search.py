@@ -1,0 +1,169 @@
+"""Grasps that work, found with knowledge that no policy has: surfaces by ray, then tried out in physics.
+
+Antipodal pairs of surface points are sampled by rays against the true objects; where an open gripper fits, the robot is put
+there, closes, lifts, and the cell's own judge decides. The cell is reset after every trial.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+from digital_twin.world.cell_scene import T_WORLD_BASE
+from digital_twin.world.robot_cell import RobotCell
+from robot_runner.arm.kinematics import UR5, inverse_near
+from wildgrasp.geometry import Array, inverse, pose, so3_exp
+from wildgrasp.rig import T_TOOL_FINGERTIP
+
+CYCLE_S = 0.008
+_T_BASE_WORLD = inverse(T_WORLD_BASE)
+_T_FINGERTIP_TOOL = inverse(T_TOOL_FINGERTIP)
+
+
+@dataclass(frozen=True)
+class GraspSearch:
+    """How to search."""
+
+    wanted: int = 6
+    max_samples: int = 4000
+    max_trials: int = 20
+    max_tilt_rad: float = np.deg2rad(55.0)  # of the approach, from straight down
+    width_m: tuple[float, float] = (0.004, 0.09)
+    max_normal_error_rad: float = np.deg2rad(15.0)
+    overreach_m: tuple[float, ...] = (0.025, 0.018, 0.012, 0.006)  # of the pad ends beyond the contact points
+    retreats_m: tuple[float, ...] = (0.0, 0.02, 0.05, 0.09)  # where the open gripper has to fit
+    force_n: float = 25.0
+    lift_m: float = 0.1
+
+
+@dataclass(frozen=True)
+class VerifiedGrasp:
+    """A fingertip pose at which closing and lifting took this object."""
+
+    object: str
+    width_m: float
+    T_object_fingertip: Array  # [4, 4]: stays right when the object is pushed
+    T_base_fingertip: Array  # [4, 4] at the time of the search
+
+
+def find_grasps(cell: RobotCell, rng: np.random.Generator, search: GraspSearch | None = None) -> list[VerifiedGrasp]:
+    """Verified grasps in the cell as it stands after its reset; leaves the cell reset."""
+    search = search or GraspSearch()
+    cell.reset()
+    objects = list(cell.objects())
+    found: list[VerifiedGrasp] = []
+    trials = 0
+    for _ in range(search.max_samples):
+        if len(found) >= search.wanted or trials >= search.max_trials or not objects:
+            break
+        name = objects[rng.integers(len(objects))]
+        sample = _sample(cell, name, rng, search)
+        if sample is None:
+            continue
+        T_base_contact, width = sample
+        grasp = _deepest(cell, T_base_contact, search)
+        if grasp is None:
+            continue
+        q, T_base_fingertip = grasp
+        trials += 1
+        T_base_object = cell.objects()[name]
+        if _try_out(cell, q, T_base_fingertip, search) == [name]:
+            found.append(VerifiedGrasp(name, width, inverse(T_base_object) @ T_base_fingertip, T_base_fingertip))
+        cell.reset()
+    return found
+
+
+def _sample(cell: RobotCell, name: str, rng: np.random.Generator, search: GraspSearch) -> tuple[Array, float] | None:
+    """An antipodal pair on the object: T_base_fingertip with its origin between the two points, and their distance."""
+    body = cell.object_bodies[name]
+    center = cell.data.xipos[body]
+    outside = rng.normal(size=3) * [1, 1, 0.5]
+    outside[2] = abs(outside[2])
+    origin = center + 0.15 * outside / np.linalg.norm(outside)
+    aim = _unit(center + rng.normal(size=3) * 0.012 - origin)
+    first = _hit(cell, body, origin, aim)
+    if first is None:
+        return None
+    point, normal = first
+    closing = _unit(-normal + 0.08 * rng.normal(size=3))
+    second = _hit(cell, body, point + 0.11 * closing, -closing)
+    if second is None:
+        return None
+    width = float((second[0] - point) @ closing)
+    steep = second[1] @ closing < np.cos(search.max_normal_error_rad)
+    if steep or not search.width_m[0] < width < search.width_m[1]:
+        return None
+    approach = _approach(closing, rng, search.max_tilt_rad)
+    if approach is None:
+        return None
+    R = np.stack([closing, np.cross(approach, closing), approach], axis=1)
+    T_world_fingertip = pose(R, (point + second[0]) / 2)
+    return _T_BASE_WORLD @ T_world_fingertip, width
+
+
+def _hit(cell: RobotCell, body: int, origin: Array, direction: Array) -> tuple[Array, Array] | None:
+    """First surface point and normal along a ray (world frame), if it belongs to the body. The robot is not in the way."""
+    geom, normal = np.full(1, -1, np.int32), np.zeros(3)
+    objects_and_table = np.array([1, 1, 0, 0, 0, 0], np.uint8)
+    distance = mujoco.mj_ray(cell.model, cell.data, origin, direction, objects_and_table, 1, -1, geom, normal)
+    if distance < 0 or cell.model.geom_bodyid[geom[0]] != body:
+        return None
+    return origin + distance * direction, normal
+
+
+def _approach(closing: Array, rng: np.random.Generator, max_tilt: float) -> Array | None:
+    """A direction perpendicular to the closing direction, mostly downwards."""
+    down = np.array([0, 0, -1.0])
+    steepest = down - (down @ closing) * closing
+    if np.linalg.norm(steepest) < 0.5:
+        return None
+    approach = so3_exp(closing * rng.normal() * 0.35) @ _unit(steepest)
+    return approach if approach @ down > np.cos(max_tilt) else None
+
+
+def _deepest(cell: RobotCell, T_base_contact: Array, search: GraspSearch) -> tuple[Array, Array] | None:
+    """Joint angles and T_base_fingertip of the deepest grasp about the contact points at which the open gripper fits."""
+    for overreach in search.overreach_m:
+        T = T_base_contact @ pose(t=np.array([0, 0, overreach]))
+        q = _fits(cell, T, search)
+        if q is not None:
+            return q, T
+    return None
+
+
+def _fits(cell: RobotCell, T_base_fingertip: Array, search: GraspSearch) -> Array | None:
+    """Joint angles at a pose if the open gripper touches nothing there nor at its retreats."""
+    retreats = pose(t=np.outer(search.retreats_m, [0, 0, -1.0]))
+    q, reached = inverse_near(UR5, T_base_fingertip @ retreats @ _T_FINGERTIP_TOOL, np.array(cell.settings.start_q), 40)
+    if not reached.all():
+        return None
+    free = True
+    for joints in q:
+        cell.place_robot(joints)
+        free = free and not cell.robot_touches()
+    cell.place_robot(cell.settings.start_q)
+    return q[0] if free else None
+
+
+def _try_out(cell: RobotCell, q: Array, T_base_fingertip: Array, search: GraspSearch) -> list[str]:
+    """Close and lift from joint angles; the names of what hangs between the pads afterwards."""
+    cell.place_robot(q)
+    cell.command_fingers(0.0, search.force_n)
+    for _ in range(250):
+        cell.step(q, CYCLE_S)
+        if not cell.finger_state().busy:
+            break
+    for height in np.linspace(0, search.lift_m, 60)[1:]:
+        T = T_base_fingertip.copy()
+        T[2, 3] += height
+        q, _ = inverse_near(UR5, T @ _T_FINGERTIP_TOOL, q)
+        cell.step(q, CYCLE_S)
+    for _ in range(25):
+        cell.step(q, CYCLE_S)
+    return cell.lifted_objects()
+
+
+def _unit(v: Array) -> Array:
+    return v / np.linalg.norm(v)

@@ -1,0 +1,25 @@
+"""Verified grasps are real, and finding them leaves no trace."""
+
+import numpy as np
+
+from digital_twin.benchmark.grasp_search import GraspSearch, find_grasps
+from digital_twin.world.cell_reality import Reality
+from digital_twin.world.robot_cell import CellSettings, RobotCell
+from wildgrasp.rig import MAX_OPENING_M
+
+
+def test_finds_grasps_of_objects_and_leaves_the_cell_as_it_was():
+    cell = RobotCell(CellSettings(seed=1))
+    before = cell.data.qpos.copy()
+    grasps = find_grasps(cell, np.random.default_rng(0), GraspSearch(wanted=3))
+    assert len(grasps) == 3
+    for grasp in grasps:
+        assert grasp.object in cell.objects()
+        assert 0 < grasp.width_m < MAX_OPENING_M
+        assert np.allclose(cell.objects()[grasp.object] @ grasp.T_object_fingertip, grasp.T_base_fingertip)
+    assert np.array_equal(cell.data.qpos, before)
+
+
+def test_finds_nothing_that_frictionless_pads_could_hold():
+    cell = RobotCell(CellSettings(seed=1, reality=Reality(pad_friction=1e-5)))
+    assert find_grasps(cell, np.random.default_rng(0), GraspSearch(max_trials=6)) == []
