@@ -30,8 +30,8 @@ MAX_SKEW = 0.05  # how far a printed rotation's singular values may lie from 1
 
 @dataclass(frozen=True)
 class KinectRig:
-    """The Kinect of 7-Scenes. Depth: the data set's own values; colour: fitted to depth edges on its ``heads`` …
-    scenes."""
+    """The Kinect of 7-Scenes. Depth: the data set's own values; colour: fitted so that its edges meet those of
+    depth."""
 
     depth: PinholeCamera = field(default_factory=lambda: PinholeCamera(640, 480, 585.0, 585.0, 320.0, 240.0))
     color: PinholeCamera = field(default_factory=lambda: PinholeCamera(640, 480, 526.2, 526.2, 323.08, 236.1))

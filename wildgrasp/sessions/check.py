@@ -120,8 +120,8 @@ def _note_silences(report: CheckReport, times: np.ndarray, period_ns: int, found
     silent = [i for i in starts if not any(a <= times[i + 1] and b >= times[i] for a, b in listed)]
     if silent:
         longest = max(int(times[i + 1] - times[i]) for i in silent)
-        report.note(f"{len(silent)} pauses between frames are not listed as gaps; the longest is {longest * 1e-9:.2f}
-        s.")
+        seconds = f"{longest * 1e-9:.2f} s"
+        report.note(f"{len(silent)} pauses between frames are not listed as gaps; the longest is {seconds}.")
     lost = sum(gap["lost_frames"] for gap in found.gaps)
     if lost:
         report.note(f"{lost} frames were lost while recording, in {len(listed)} listed gaps.")

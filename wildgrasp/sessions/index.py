@@ -46,8 +46,8 @@ def open_index(path: Path) -> sqlite3.Connection:
             db.executescript("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;")
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version > schema.SCHEMA_VERSION:
-                raise NewerFormatError(f"{path} was written by a newer WildGrasp (format {version}). Update and try
-                again.")
+                text = f"{path} was written by a newer WildGrasp (format {version}). Update and try again."
+                raise NewerFormatError(text)
             if version < 1:
                 raise ValueError(f"format {version}")
             if version < schema.SCHEMA_VERSION:

@@ -192,8 +192,8 @@ def _forget_unreadable(path: Path, db: sqlite3.Connection) -> None:
         ("masks", "DELETE FROM masks WHERE id = ?"),
         ("decisions", "UPDATE decisions SET file = NULL, offset = NULL WHERE id = ?"),
     ):
-        for row_id, file, offset in db.execute(f"SELECT id, file, offset FROM {table} WHERE file IS NOT
-        NULL").fetchall():
+        references = db.execute(f"SELECT id, file, offset FROM {table} WHERE file IS NOT NULL").fetchall()
+        for row_id, file, offset in references:
             try:
                 read_record(blob_path(path, file), offset)
             except (SessionError, TypeError):
