@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from grasp_policy.actions import VIEW_CAMERA
 from wildgrasp.geometry import PinholeCamera, transform
 from wildgrasp.rig import NOMINAL_T_CAMERA_FINGERTIP
 
@@ -19,11 +20,7 @@ class Window(NamedTuple):
     right: int
 
 
-# The views' camera: a D415 (65° wide) shrunk to the paper's 45×80 pixels.
-_VIEW = PinholeCamera.from_hfov(80, 45, np.deg2rad(65.0))
-
-
-def tool_axis_window(camera: PinholeCamera = _VIEW, reach_m: float = 0.12, margin_px: float = 5.0) -> Window:
+def tool_axis_window(camera: PinholeCamera = VIEW_CAMERA, reach_m: float = 0.12, margin_px: float = 5.0) -> Window:
     """Pixels around the projection of the tool axis from the fingertips to reach_m ahead of them."""
     axis = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, reach_m]])
     uv = camera.project(transform(NOMINAL_T_CAMERA_FINGERTIP, axis))
