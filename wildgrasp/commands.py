@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import tyro
+from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from wildgrasp.sessions.check import CheckReport, Status, check_session
@@ -100,6 +101,6 @@ def _bar(text: str, session: Path) -> Iterator[Callable[[int], None]]:
     blobs = session / "blobs"
     total = sum(file.lstat().st_size for file in blobs.glob("*.wgb")) if blobs.is_dir() else 0
     columns = (TextColumn(text), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, transient=True) as progress:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(text, total=total)
         yield lambda amount: progress.advance(task, amount)

@@ -29,7 +29,7 @@ class NewerFormatError(SessionError):
     """The session was written by a newer version."""
 
 
-def open_index(path: Path) -> sqlite3.Connection:
+def open_index(path: Path, check_same_thread: bool = True) -> sqlite3.Connection:
     """The index of a session folder, brought up to this version. Raises SessionError when there is none or it is
     newer."""
     check_index_files(path)
@@ -39,7 +39,7 @@ def open_index(path: Path) -> sqlite3.Connection:
             "`simulate` wrote; if its index was lost, `wildgrasp repair` rebuilds it."
         )
     with damage_told(path):
-        db = sqlite3.connect(path / INDEX_NAME, isolation_level=None)
+        db = sqlite3.connect(path / INDEX_NAME, isolation_level=None, check_same_thread=check_same_thread)
     try:
         with damage_told(path):
             db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE)

@@ -58,6 +58,7 @@ class RecordingSummary:
     gaps: tuple[Gap, ...]
     t_start_ns: int  # of the first frame; 0 without one
     t_end_ns: int  # of the last frame
+    ended_early: str = ""  # why it ended before somebody ended it; empty when it did not
 
     @property
     def duration_s(self) -> float:
@@ -72,7 +73,8 @@ class Recording:
         camera: who delivers the frames; needed with a folder.
         gripper: started here, and what it said before is dropped.
         meta: participant, task, labels, consent …; kept as given. ``T_camera_fingertip`` [7] defaults to the rig's
-        nominal one. quality: JPEG quality of colour; 100 is lossless.
+            nominal one.
+        quality: JPEG quality of colour; 100 is lossless.
 
     Raises SessionError when the folder exists, cannot be created, or the disk is full (with what is kept).
     """
@@ -85,6 +87,9 @@ class Recording:
         meta: dict[str, Any] | None = None,
         quality: int = 90,
     ) -> None:
+        if gripper is not None:
+            gripper.start()
+            gripper.take()
         if isinstance(target, SessionWriter):
             self.writer = target
         elif camera is None:
@@ -101,11 +106,8 @@ class Recording:
         self._summary: RecordingSummary | None = None
         for key, value in {**_provenance(), **(meta or {})}.items():
             self.writer.set_meta(key, value)
-        if gripper is not None:
-            if "T_camera_fingertip" not in (meta or {}):
-                self.writer.set_meta("T_camera_fingertip", to_vector(NOMINAL_T_CAMERA_FINGERTIP).tolist())
-            gripper.start()
-            gripper.take()
+        if gripper is not None and "T_camera_fingertip" not in (meta or {}):
+            self.writer.set_meta("T_camera_fingertip", to_vector(NOMINAL_T_CAMERA_FINGERTIP).tolist())
 
     # --- what comes in ---
 
@@ -170,9 +172,13 @@ class Recording:
     def events(self) -> int:
         return self._events
 
-    def close(self, health: dict[str, Any] | None = None) -> RecordingSummary:
-        """Finish the session; calling it again returns the same summary. ``health``: what else a recorder knows of
-        itself."""
+    def close(self, health: dict[str, Any] | None = None, ended_early: str = "") -> RecordingSummary:
+        """Finish the session; calling it again returns the same summary.
+
+        Args:
+            health: what else a recorder knows of itself.
+            ended_early: why it ends before somebody ended it.
+        """
         if self._summary is not None:
             return self._summary
         self.drain()
@@ -190,11 +196,16 @@ class Recording:
             tuple(self._gaps),
             self._t_first_ns,
             self._t_last_ns,
+            ended_early,
         )
         self.writer.set_meta("health", {**_health(summary), **(health or {})})
         self.writer.close()
         self._summary = summary
         return summary
+
+    def abandon(self) -> None:
+        """Let go of the session as it is, after the disk refused; ``wildgrasp repair`` completes it."""
+        self.writer.abandon()
 
     def _note_silence(self, t_ns: int) -> None:
         if t_ns - self._t_last_ns <= GAP_PERIODS * self._period_ns:
@@ -214,6 +225,7 @@ def _health(summary: RecordingSummary) -> dict[str, Any]:
         "servo_samples": summary.servo_samples,
         "gaps": len(summary.gaps),
         "fps": round(fps, 3),
+        "ended_early": summary.ended_early,
     }
 
 

@@ -31,12 +31,12 @@ class Session:
     """A session folder, opened for reading. Raises SessionError when it is none.
 
     A session that is still being recorded, or whose recording was cut off, opens too: it shows what its index holds so
-    far.
+    far. With ``check_same_thread=False`` it may be handed to another thread, never used by two at once.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, check_same_thread: bool = True) -> None:
         self.path = Path(path)
-        self._connection = open_index(self.path)
+        self._connection = open_index(self.path, check_same_thread)
         self.db = sqlite_utils.Database(self._connection)
         try:
             with damage_told(self.path):
