@@ -31,7 +31,7 @@ class Output(NamedTuple):
 
 
 class _Item(ctypes.Structure):
-    _fields_ = [  # noqa: RUF012  (ctypes reads it once)
+    _fields_ = [
         ("cycle", ctypes.c_uint64),
         ("kind", ctypes.c_uint32),
         ("port", ctypes.c_uint32),
@@ -116,7 +116,7 @@ class Simulator:
         self._library.board_drop_input(self._board, uart)
 
     def run(self, until_cycle: int, stop_uarts: int = 0) -> None:
-        """Run to a cycle (or a few beyond: instructions are whole), or to a byte sent by one of the UARTs of the mask."""
+        """Run to a cycle (or a few beyond: instructions are whole), or to a byte sent by a UART of the mask."""
         if self._library.board_run(self._board, until_cycle, stop_uarts) in _CRASHED:
             raise RuntimeError(f"the firmware crashed at cycle {self.cycle}")
 

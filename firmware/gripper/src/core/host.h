@@ -1,0 +1,57 @@
+// The conversation with the host: numbered messages out, requests in.
+#pragma once
+
+#include <stdint.h>
+
+#include "counter.h"
+#include "framing.h"
+#include "ports.h"
+
+namespace gripper {
+
+// A byte at the speed a Mega really sends: 16 MHz / (8 * 17) = 117647 baud.
+constexpr uint16_t HOST_BYTE_US = 85;
+// Room that readings leave for events.
+constexpr uint8_t EVENT_ROOM = 128;
+
+enum class Importance : uint8_t { Reading, Event };
+
+class Host {
+ public:
+  explicit Host(HostPort &port) : port_(port) {}
+
+  template <class Message>
+  void send(const Message &message, uint32_t t_us, uint32_t now_us, Importance importance) {
+    uint8_t body[MAX_BODY];
+    encode(message, body);
+    send_body(Message::TYPE, body, Message::SIZE, t_us, now_us, importance);
+  }
+
+  // True when a valid frame has arrived, with the time of its last byte.
+  bool receive(uint32_t &t_us);
+  // The received frame as a message; false when it is another or too short.
+  template <class Message>
+  bool as(Message &message) const {
+    if (reader_.header().type != Message::TYPE || reader_.body_size() < Message::SIZE) return false;
+    decode(reader_.body(), message);
+    return true;
+  }
+  const Header &header() const { return reader_.header(); }
+
+  // When a message sent at `now_us` would start on the wire.
+  uint32_t start_us(uint32_t now_us) const { return elapsed_us(now_us, wire_free_us_) > 0 ? wire_free_us_ : now_us; }
+
+  uint16_t drops() const { return drops_; }
+  uint16_t errors() const { return reader_.errors(); }
+
+ private:
+  void send_body(uint8_t type, const uint8_t *body, uint8_t size, uint32_t t_us, uint32_t now_us, Importance importance);
+
+  HostPort &port_;
+  FrameReader reader_;
+  uint8_t seq_ = 0;
+  uint32_t wire_free_us_ = 0;
+  uint16_t drops_ = 0;
+};
+
+}  // namespace gripper
