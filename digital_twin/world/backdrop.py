@@ -1,7 +1,7 @@
 """A kitchen around the objects: table, floor, walls, cupboards and lights. Nothing here moves.
 
-World frame: origin in the middle of the table's top, z up, so the floor lies at minus the table's height. The window
-side (-y) is open; walls stand behind (+y) and on the left (-x).
+World frame: origin in the middle of the table's top, z up, so the floor lies at minus the table's height. Furniture
+stands behind (+y) and on the left (-x).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from digital_twin.world.objects import add_material, add_texture
 TABLE_HALF = (0.62, 0.45)  # metres
 TABLE_THICKNESS = 0.04
 STATIC_GROUP = 0  # geom group of what never moves
-WALL_Y, WALL_X = 1.35, -1.6
+BACK_Y, LEFT_X, FRONT_Y, RIGHT_X = 1.35, -1.6, -1.8, 1.7  # the room's walls
 TOP_PIXELS = 1024  # 1.2 mm of table per pixel
 
 
@@ -30,9 +30,12 @@ def add_backdrop(spec: mujoco.MjSpec, rng: np.random.Generator, table_height_m: 
     floor_z = -table_height_m
     _add_table(spec, table_height_m)
     _solid(spec, "floor", "floor", (0, 0, floor_z - 0.05), (3, 3, 0.05))
-    _wall(spec, "wall_back", "wall", (0, WALL_Y, floor_z + 1.3), (2.6, 1.3), facing=(0, -1, 0))
-    _wall(spec, "wall_left", "wall", (WALL_X, 0, floor_z + 1.3), (2.6, 1.3), facing=(1, 0, 0))
-    _wall(spec, "splash", "splash", (0, WALL_Y - 0.02, 0.25), (2.0, 0.3), facing=(0, -1, 0))
+    middle = floor_z + 1.3
+    _wall(spec, "wall_back", "wall", (0, BACK_Y, middle), (2.6, 1.3), facing=(0, -1, 0))
+    _wall(spec, "wall_left", "wall", (LEFT_X, 0, middle), (2.6, 1.3), facing=(1, 0, 0))
+    _wall(spec, "wall_front", "wall", (0, FRONT_Y, middle), (2.6, 1.3), facing=(0, 1, 0))
+    _wall(spec, "wall_right", "wall", (RIGHT_X, 0, middle), (2.6, 1.3), facing=(-1, 0, 0))
+    _wall(spec, "splash", "splash", (0, BACK_Y - 0.02, 0.25), (2.0, 0.3), facing=(0, -1, 0))
     _add_furniture(spec, rng, floor_z)
     _add_lights(spec, rng)
 
@@ -51,16 +54,16 @@ def _add_table(spec: mujoco.MjSpec, height: float) -> None:
 
 def _add_furniture(spec: mujoco.MjSpec, rng: np.random.Generator, floor_z: float) -> None:
     """A worktop along the back wall with things on it, wall cupboards above, a sideboard on the left."""
-    _solid(spec, "worktop", "cupboard", (0, WALL_Y - 0.3, floor_z + 0.42), (1.6, 0.28, 0.42))
+    _solid(spec, "worktop", "cupboard", (0, BACK_Y - 0.3, floor_z + 0.42), (1.6, 0.28, 0.42))
     for k, x in enumerate((-0.9, -0.3, 0.3, 0.9)):
         if rng.random() < 0.75:
-            _solid(spec, f"wall_cupboard_{k}", "cupboard", (x, WALL_Y - 0.18, floor_z + 1.75), (0.28, 0.17, 0.35))
-    _solid(spec, "sideboard", "cupboard", (WALL_X + 0.25, 0.1, floor_z + 0.4), (0.24, 0.7, 0.4))
+            _solid(spec, f"wall_cupboard_{k}", "cupboard", (x, BACK_Y - 0.18, floor_z + 1.75), (0.28, 0.17, 0.35))
+    _solid(spec, "sideboard", "cupboard", (LEFT_X + 0.25, 0.1, floor_z + 0.4), (0.24, 0.7, 0.4))
     for k in range(8):  # things that stand about, too far away to be picked
         on_worktop = k < 5
         half = rng.uniform([0.03, 0.03, 0.05], [0.1, 0.09, 0.16])
-        x = rng.uniform(-1.4, 1.4) if on_worktop else WALL_X + 0.25
-        y = WALL_Y - 0.25 if on_worktop else rng.uniform(-0.5, 0.7)
+        x = rng.uniform(-1.4, 1.4) if on_worktop else LEFT_X + 0.25
+        y = BACK_Y - 0.25 if on_worktop else rng.uniform(-0.5, 0.7)
         top = floor_z + (0.84 if on_worktop else 0.8)
         name = f"thing_{k}"
         add_texture(spec, name, textures.cube(rng, textures.label, 128), mujoco.mjtTexture.mjTEXTURE_CUBE)

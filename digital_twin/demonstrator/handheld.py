@@ -1,0 +1,212 @@
+"""The handheld gripper in the kitchen: a hand that goes where a person moves it, fingers that a servo moves.
+
+The hand is a free body, pulled by a weld to where the person wants it. The servo's gear train turns a rack that pulls
+the fingers through the compliance of pads and linkage. Objects are held by contact and friction alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import mujoco
+import numpy as np
+
+from capture_app.gripper.protocol import CLOSED_STOP_TICKS, OPEN_STOP_TICKS
+from digital_twin.avr.plant import PlantState, servo_torque
+from digital_twin.world.gripper_model import (
+    ACTUATOR,
+    CAMERA_NAME,
+    ROOT,
+    TENDON,
+    GripperModelConfig,
+    camera_pose,
+    gripper_spec,
+    opening,
+)
+from digital_twin.world.objects import Family, HouseholdObject, quaternion
+from digital_twin.world.scene import TIMESTEP_S, Arrangement, build_scene, object_poses, settle
+from wildgrasp import rig
+from wildgrasp.geometry import Array, pose
+
+HAND, WISH, PREFIX = "hand", "wish", "hand/"
+CAMERA = PREFIX + CAMERA_NAME
+GRIPPER = PREFIX + ROOT
+PARKED = pose(np.diag([1.0, -1.0, -1.0]), np.array([0.0, -0.45, 0.55]))  # beside the table's near edge, looking down
+STEP_NS = round(TIMESTEP_S * 1e9)
+
+
+@dataclass(frozen=True)
+class HandheldConfig:
+    """The scene, and the device in it. Ticks are servo positions at the fingers' mechanical ends."""
+
+    n_objects: int = 6
+    family: Family = "train"
+    arrangement: Arrangement = "scattered"
+    table_height_m: float = 0.75
+    closed_ticks: float = CLOSED_STOP_TICKS
+    open_ticks: float = OPEN_STOP_TICKS
+    friction_torque: float = 0.05  # fraction of stall torque that the gear train eats
+    gripper: GripperModelConfig = field(default_factory=GripperModelConfig)
+
+
+@dataclass(frozen=True)
+class HandheldScene:
+    """A compiled scene; building it again from the same seed and configuration gives the same model."""
+
+    model: mujoco.MjModel
+    objects: tuple[HouseholdObject, ...]
+    object_names: tuple[str, ...]
+
+
+def build_handheld_scene(seed: int, config: HandheldConfig) -> HandheldScene:
+    """The kitchen with the handheld gripper at ``PARKED``."""
+    scene = build_scene(seed, config.n_objects, config.family, config.table_height_m, arrangement=config.arrangement)
+    spec = scene.spec
+    place = {"pos": PARKED[:3, 3], "quat": quaternion(PARKED)}
+    spec.worldbody.add_body(name=WISH, mocap=True, **place)
+    hand = spec.worldbody.add_body(name=HAND, gravcomp=1.0, **place)
+    hand.add_freejoint(name=HAND)
+    spec.attach(gripper_spec(config.gripper), prefix=PREFIX, frame=hand.add_frame())
+    arm = spec.add_equality(name="arm", type=mujoco.mjtEq.mjEQ_WELD, objtype=mujoco.mjtObj.mjOBJ_BODY)
+    arm.name1, arm.name2 = WISH, HAND
+    arm.data[10] = 1.0  # torque scale
+    arm.solref, arm.solimp = [0.004, 1.0], [0.95, 0.99, 0.001, 0.5, 2.0]
+    return HandheldScene(spec.compile(), scene.objects, scene.object_names)
+
+
+class HandheldWorld:
+    """The simulated world behind the gripper's servo (a ``ServoPlant``) and camera.
+
+    Time is the servo's: every :meth:`update` advances the physics in steps of 2 ms up to its time.
+    """
+
+    def __init__(self, seed: int, config: HandheldConfig | None = None) -> None:
+        self.config = config or HandheldConfig()
+        scene = build_handheld_scene(seed, self.config)
+        self.model, self.objects, self.object_names = scene.model, scene.objects, scene.object_names
+        self.data = mujoco.MjData(self.model)
+        self._actuator = self.model.actuator(PREFIX + ACTUATOR).id
+        self._rack_m = rig.MAX_OPENING_M  # the opening that the gear train's position stands for
+        self._t_ns: int | None = None
+        place_hand(self.model, self.data, PARKED, rig.MAX_OPENING_M)
+        settle(self.model, self.data, self.object_names)
+
+    # --- the hand ---
+
+    def command_hand(self, T_world_fingertip: Array) -> None:
+        """Where the person wants the fingertips from now on, [4, 4]."""
+        self.data.mocap_pos[0] = T_world_fingertip[:3, 3]
+        mujoco.mju_mat2Quat(self.data.mocap_quat[0], np.ascontiguousarray(T_world_fingertip[:3, :3]).ravel())
+
+    # --- the servo ---
+
+    def update(
+        self, t_ns: int, goal_ticks: float, speed_ticks_s: float, torque_fraction: float, enabled: bool
+    ) -> PlantState:
+        """Advance to ``t_ns`` under the servo's commands; see ``digital_twin.avr.plant.ServoPlant``."""
+        if self._t_ns is None:
+            self._t_ns = t_ns
+        torque = 0.0
+        while t_ns - self._t_ns >= STEP_NS:
+            torque = self._torque(goal_ticks, torque_fraction, enabled)
+            self._turn_rack(torque, goal_ticks, speed_ticks_s)
+            self.data.ctrl[self._actuator] = self._rack_m
+            mujoco.mj_step(self.model, self.data)
+            self._t_ns += STEP_NS
+        torque = self._torque(goal_ticks, torque_fraction, enabled)
+        return PlantState(self._ticks(self.opening), self._ticks_per_m * self.opening_speed, self._load(torque))
+
+    def _torque(self, goal_ticks: float, torque_fraction: float, enabled: bool) -> float:
+        return servo_torque(goal_ticks, self._ticks(self.opening), torque_fraction) if enabled else 0.0
+
+    def _turn_rack(self, torque: float, goal_ticks: float, speed_ticks_s: float) -> None:
+        """Move the rack towards the goal as far as speed and torque allow in one step.
+
+        The gear train (254 : 1) is not driven back by the fingers: without torque the rack stays, and so does the grip
+        force.
+        """
+        if abs(torque) <= self.config.friction_torque:
+            return
+        gripper = self.config.gripper
+        opens = torque * self._ticks_per_m > 0
+        step = speed_ticks_s / abs(self._ticks_per_m) * TIMESTEP_S
+        reach = abs(torque) * gripper.force_n / gripper.stiffness_n_m  # compliance taken up at that torque
+        if opens:
+            free = max(self._rack_m, self.opening)  # first the grip's tension goes
+            self._rack_m = min(free + step, self.opening + reach, max(self._opening_m(goal_ticks), free))
+        else:
+            free = min(self._rack_m, self.opening + reach)
+            self._rack_m = min(free, max(free - step, self.opening - reach))
+
+    def _load(self, torque: float) -> float:
+        """Torque that the motor has to give: what the fingers feel when it drives, friction when they are free."""
+        if abs(torque) <= self.config.friction_torque:
+            return torque
+        felt = abs(self.data.actuator_force[self._actuator]) / self.config.gripper.force_n
+        return float(np.sign(torque) * np.clip(felt, self.config.friction_torque, abs(torque)))
+
+    # --- what is where ---
+
+    @property
+    def t_ns(self) -> int:
+        """The servo's time of the last step."""
+        return self._t_ns or 0
+
+    @property
+    def opening(self) -> float:
+        """Distance between the pads, metres."""
+        return opening(self.data, PREFIX)
+
+    @property
+    def opening_speed(self) -> float:
+        """Metres per second, negative while closing."""
+        return float(self.data.tendon(PREFIX + TENDON).velocity[0])
+
+    @property
+    def grip_force(self) -> float:
+        """Force with which the fingers are pulled together, newtons (negative: apart)."""
+        return -float(self.data.actuator_force[self._actuator])
+
+    @property
+    def T_world_fingertip(self) -> Array:
+        return fingertip_pose(self.data)
+
+    @property
+    def T_world_camera(self) -> Array:
+        return camera_pose(self.data, CAMERA)
+
+    def object_poses(self) -> Array:
+        """T_world_object [n, 4, 4]."""
+        return object_poses(self.model, self.data, self.object_names)
+
+    # --- units ---
+
+    @property
+    def _ticks_per_m(self) -> float:
+        return (self.config.open_ticks - self.config.closed_ticks) / rig.MAX_OPENING_M
+
+    def _ticks(self, opening_m: float) -> float:
+        return self.config.closed_ticks + opening_m * self._ticks_per_m
+
+    def _opening_m(self, ticks: float) -> float:
+        return (ticks - self.config.closed_ticks) / self._ticks_per_m
+
+
+def fingertip_pose(data: mujoco.MjData) -> Array:
+    """T_world_fingertip [4, 4] of the handheld gripper."""
+    body = data.body(GRIPPER)
+    return pose(body.xmat.reshape(3, 3), body.xpos)
+
+
+def place_hand(model: mujoco.MjModel, data: mujoco.MjData, T_world_fingertip: Array, opening_m: float) -> None:
+    """Put the hand at a pose [4, 4], at rest and open: for setting up a scene or trying something out, not for
+    moving.
+    """
+    joint = data.joint(HAND)
+    joint.qpos[:3], joint.qpos[3:] = T_world_fingertip[:3, 3], quaternion(T_world_fingertip)
+    joint.qvel[:] = 0.0
+    data.mocap_pos[0], data.mocap_quat[0] = joint.qpos[:3], joint.qpos[3:]
+    for name in ("left_finger", "right_finger"):
+        finger = data.joint(PREFIX + name)
+        finger.qpos[0], finger.qvel[0] = opening_m / 2, 0.0
+    data.ctrl[model.actuator(PREFIX + ACTUATOR).id] = opening_m
