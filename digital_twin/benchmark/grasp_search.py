@@ -1,7 +1,7 @@
 """Grasps that work, found with knowledge that no policy has: surfaces by ray, then tried out in physics.
 
-Antipodal pairs of surface points are sampled by rays against the true objects; where an open gripper fits, the robot is put
-there, closes, lifts, and the cell's own judge decides. The cell is reset after every trial.
+Antipodal pairs of surface points are sampled by rays against the true objects; where an open gripper fits, the robot is
+put there, closes, lifts, and the cell's own judge decides. The cell is reset after every trial.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
+from digital_twin.world.backdrop import STATIC_GROUP
 from digital_twin.world.cell_scene import T_WORLD_BASE
+from digital_twin.world.objects import OBJECT_GROUP
 from digital_twin.world.robot_cell import RobotCell
 from robot_runner.arm.kinematics import UR5, inverse_near
 from wildgrasp.geometry import Array, inverse, pose, so3_exp
@@ -104,10 +106,11 @@ def _sample(cell: RobotCell, name: str, rng: np.random.Generator, search: GraspS
 
 
 def _hit(cell: RobotCell, body: int, origin: Array, direction: Array) -> tuple[Array, Array] | None:
-    """First surface point and normal along a ray (world frame), if it belongs to the body. The robot is not in the way."""
+    """First surface point and normal along a ray (world frame), if it belongs to the body. Rays pass the robot."""
     geom, normal = np.full(1, -1, np.int32), np.zeros(3)
-    objects_and_table = np.array([1, 1, 0, 0, 0, 0], np.uint8)
-    distance = mujoco.mj_ray(cell.model, cell.data, origin, direction, objects_and_table, 1, -1, geom, normal)
+    groups = np.zeros(mujoco.mjNGROUP, np.uint8)
+    groups[[STATIC_GROUP, OBJECT_GROUP]] = 1
+    distance = mujoco.mj_ray(cell.model, cell.data, origin, direction, groups, 1, -1, geom, normal)
     if distance < 0 or cell.model.geom_bodyid[geom[0]] != body:
         return None
     return origin + distance * direction, normal
@@ -124,7 +127,7 @@ def _approach(closing: Array, rng: np.random.Generator, max_tilt: float) -> Arra
 
 
 def _deepest(cell: RobotCell, T_base_contact: Array, search: GraspSearch) -> tuple[Array, Array] | None:
-    """Joint angles and T_base_fingertip of the deepest grasp about the contact points at which the open gripper fits."""
+    """Joint angles and T_base_fingertip of the deepest grasp about the contact points where the open gripper fits."""
     for overreach in search.overreach_m:
         T = T_base_contact @ pose(t=np.array([0, 0, overreach]))
         q = _fits(cell, T, search)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from digital_twin.world.gripper_model import GripperModelConfig, gripper_spec
+from digital_twin.world.gripper_model import GRIPPER_GROUP, GripperModelConfig, gripper_spec
 from digital_twin.world.objects import Family, quaternion
 from digital_twin.world.robot_arm import build_arm
 from digital_twin.world.scene import SceneSpec, build_scene
@@ -65,4 +65,5 @@ def _add_mount(link: mujoco.MjsBody, flange: Array, T_link_fingertip: Array) -> 
     palm = rig.gripper_boxes(0.0)["palm"]
     top = T_link_fingertip[:3, :3] @ (palm.center - [0, 0, palm.half[2]]) + T_link_fingertip[:3, 3]
     mount = link.add_geom(type=mujoco.mjtGeom.mjGEOM_CYLINDER, fromto=[*flange, *top], size=[0.03, 0, 0])
-    mount.mass, mount.contype, mount.conaffinity, mount.rgba = 0.0, 0, 0, [0.16, 0.17, 0.19, 1]
+    mount.mass, mount.contype, mount.conaffinity = 0.0, 0, 0
+    mount.rgba, mount.group = [0.16, 0.17, 0.19, 1], GRIPPER_GROUP

@@ -15,6 +15,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from digital_twin.world.gripper_model import GRIPPER_GROUP
 from robot_runner.arm.kinematics import UR5, ArmModel
 
 LINK_MASS_KG = (3.7, 8.393, 2.33, 1.219, 1.219, 0.1879)  # Universal Robots, "DH parameters for calculations": UR5
@@ -24,7 +25,7 @@ LINK_COLOR = (0.72, 0.74, 0.76, 1.0)
 JOINT_COLOR = (0.25, 0.45, 0.62, 1.0)
 
 # The arm touches what has contype bit 0 (table, objects), never itself: self-collision is the guard's to refuse.
-ARM_CONTACT = {"contype": 2, "conaffinity": 1}
+ARM_GEOM = {"contype": 2, "conaffinity": 1, "group": GRIPPER_GROUP}
 
 
 @dataclass(frozen=True)
@@ -126,5 +127,5 @@ def _cylinder(body: mujoco.MjsBody, start: list[float], end: list[float], radius
 def _stretched(
     body: mujoco.MjsBody, kind: int, start: list[float], end: list[float], radius: float, rgba: tuple
 ) -> None:
-    geom = body.add_geom(type=kind, fromto=[*start, *end], size=[radius, 0, 0], rgba=rgba, **ARM_CONTACT)
+    geom = body.add_geom(type=kind, fromto=[*start, *end], size=[radius, 0, 0], rgba=rgba, **ARM_GEOM)
     geom.mass = 0.0  # the body's inertia is explicit

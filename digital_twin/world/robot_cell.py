@@ -70,6 +70,17 @@ class RobotCell:
         self.judge.reset()
         self.judge.watch(self.data)
 
+    def reset_objects(self) -> None:
+        """Objects back to where they had come to rest; the robot stays as it is."""
+        for name in self.object_kinds:
+            joint = self.model.joint(name)
+            start, dof = joint.qposadr[0], joint.dofadr[0]
+            self.data.qpos[start : start + 7] = self._settled[start : start + 7]
+            self.data.qvel[dof : dof + 6] = 0.0
+        mujoco.mj_forward(self.model, self.data)
+        self.judge.reset()
+        self.judge.watch(self.data)
+
     def place_robot(self, q: Sequence[float] | Array) -> None:
         """Put the arm at joint angles [6], still and open, without letting time pass: for resets and for planning."""
         q = np.array(q, dtype=np.float64)

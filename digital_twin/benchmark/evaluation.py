@@ -1,0 +1,128 @@
+"""Many episodes over several processes; the same seed gives every policy the same scenes, with any number of workers."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from digital_twin.benchmark.policies import policy_maker
+from digital_twin.benchmark.results import EpisodeRow, Evaluation
+from digital_twin.benchmark.trials import Trial, run_trial
+from digital_twin.world.cell_reality import Difficulty
+from digital_twin.world.cell_scene import PileSettings
+
+# One process per core: threads inside a worker would only fight over the cores.
+_WORKER_ENVIRONMENT = {"LP_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+
+
+@dataclass(frozen=True)
+class EvaluationPlan:
+    """What is to be measured."""
+
+    scene: str = "tabletop"
+    policy: str = "heuristic"
+    episodes: int = 20
+    seed: int = 0
+    difficulty: Difficulty = "nominal"
+    pile: PileSettings = field(default_factory=PileSettings)
+
+    def trials(self) -> list[Trial]:
+        return [Trial(self.seed, n, self.scene, self.difficulty, self.pile) for n in range(self.episodes)]
+
+
+def evaluate_plan(
+    plan: EvaluationPlan,
+    workers: int = 1,
+    partial: Path | None = None,
+    on_row: Callable[[EpisodeRow], None] = lambda row: None,
+) -> Evaluation:
+    """Run all episodes of a plan.
+
+    ``partial`` keeps the rows as they come in; when it exists already and belongs to the same plan, what it holds is
+    not run again. It is removed when all is done.
+    """
+    rows = {} if partial is None else _read_partial(partial, plan)
+    for row in rows.values():
+        on_row(row)
+    todo = [trial for trial in plan.trials() if trial.number not in rows]
+    with _PartialFile(partial, plan, rows) as kept:
+        for row in _run(todo, plan.policy, workers):
+            rows[row.number] = row
+            kept.add(row)
+            on_row(row)
+    if partial is not None:
+        partial.unlink(missing_ok=True)
+    ordered = tuple(rows[number] for number in sorted(rows))
+    return Evaluation(plan.scene, plan.policy, ordered, asdict(plan))
+
+
+def _run(trials: list[Trial], policy: str, workers: int) -> Iterator[EpisodeRow]:
+    jobs = [(trial, policy) for trial in trials]
+    if workers <= 1 or len(jobs) <= 1:
+        yield from map(_run_one, jobs)
+        return
+    before = dict(os.environ)
+    os.environ.update(_WORKER_ENVIRONMENT)  # read by the libraries when a worker starts
+    try:
+        with multiprocessing.get_context("spawn").Pool(min(workers, len(jobs))) as pool:
+            yield from pool.imap_unordered(_run_one, jobs)
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _run_one(job: tuple[Trial, str]) -> EpisodeRow:
+    trial, policy = job
+    return run_trial(trial, policy_maker(policy))
+
+
+class _PartialFile:
+    """One JSON line with the plan, then one per row."""
+
+    def __init__(self, path: Path | None, plan: EvaluationPlan, rows: dict[int, EpisodeRow]) -> None:
+        self._path, self._plan, self._rows = path, plan, rows
+
+    def __enter__(self) -> _PartialFile:
+        if self._path is not None:
+            self._file = self._path.open("w")
+            self._write(_plan_key(self._plan))
+            for row in self._rows.values():
+                self.add(row)
+        return self
+
+    def add(self, row: EpisodeRow) -> None:
+        if self._path is not None:
+            self._write(asdict(row))
+
+    def _write(self, value: Any) -> None:
+        self._file.write(json.dumps(value) + "\n")
+        self._file.flush()
+
+    def __exit__(self, *_: object) -> None:
+        if self._path is not None:
+            self._file.close()
+
+
+def _read_partial(path: Path, plan: EvaluationPlan) -> dict[int, EpisodeRow]:
+    if not path.exists():
+        return {}
+    lines = path.read_text().splitlines()
+    try:
+        header, *rows = [json.loads(line) for line in lines if line.endswith("}")]
+    except ValueError:
+        return {}
+    if header != _plan_key(plan):
+        return {}
+    return {row["number"]: EpisodeRow(**row) for row in rows if row["number"] < plan.episodes}
+
+
+def _plan_key(plan: EvaluationPlan) -> dict[str, Any]:
+    """The plan as it reads back from JSON, without the number of episodes, which may grow."""
+    key = json.loads(json.dumps(asdict(plan)))
+    del key["episodes"]
+    return key
