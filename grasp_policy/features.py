@@ -10,6 +10,7 @@ a metre of range.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numba
@@ -47,48 +48,43 @@ class PackedViews:
         """As :func:`features` of the views, up to rounding."""
         return _features(self.color, self.depth, _DEPTH_UNIT_M, self.normal, 1 / 127)
 
-    def compress(self) -> bytes:
-        """Lossless bytes; each plane is stored as differences along its rows, which are small where surfaces are
-        smooth.
+    def compress(self) -> list[bytes]:
+        """Lossless bytes of each view, so that a few of many can be read.
+
+        Each plane is stored as differences along its rows, which are small where surfaces are smooth.
         """
         depth = np.diff(self.depth, axis=2, prepend=np.uint16(0))
-        planes = [
-            np.diff(np.moveaxis(self.color, 3, 0), axis=3, prepend=np.uint8(0)).tobytes(),
-            (depth & 0xFF).astype(np.uint8).tobytes(),
-            (depth >> 8).astype(np.uint8).tobytes(),
-            np.diff(np.moveaxis(self.normal.view(np.uint8), 3, 0), axis=3, prepend=np.uint8(0)).tobytes(),
-        ]
-        return zstandard.ZstdCompressor(level=1).compress(b"".join(planes))
+        planes = np.empty((len(self.depth), _BYTES_PER_PIXEL, *self.depth.shape[1:]), np.uint8)
+        planes[:, :3] = np.diff(np.moveaxis(self.color, 3, 1), axis=3, prepend=np.uint8(0))
+        planes[:, 3], planes[:, 4] = depth & 0xFF, depth >> 8
+        planes[:, 5:] = np.diff(np.moveaxis(self.normal.view(np.uint8), 3, 1), axis=3, prepend=np.uint8(0))
+        compressor = zstandard.ZstdCompressor(level=1)
+        return [compressor.compress(view.tobytes()) for view in planes]
 
     @classmethod
-    def decompress(cls, payload: bytes, count: int, height: int, width: int) -> PackedViews:
-        """Inverse of :meth:`compress` for ``count`` views. Raises ValueError on bytes of another size or damaged
-        ones.
-        """
-        pixels = count * height * width
+    def decompress(cls, payloads: Sequence[bytes], height: int, width: int) -> PackedViews:
+        """Inverse of :meth:`compress`. Raises ValueError on bytes of another size or damaged ones."""
+        size = _BYTES_PER_PIXEL * height * width
+        decompressor = zstandard.ZstdDecompressor()
         try:
-            raw = zstandard.ZstdDecompressor().decompress(payload, max_output_size=_BYTES_PER_PIXEL * pixels)
+            raw = b"".join(decompressor.decompress(payload, max_output_size=size) for payload in payloads)
         except zstandard.ZstdError as error:
             raise ValueError(f"stored views are damaged ({error})") from error
-        if len(raw) != _BYTES_PER_PIXEL * pixels:
+        if len(raw) != size * len(payloads):
             raise ValueError("stored views have another size")
-        data = np.frombuffer(raw, np.uint8).reshape(_BYTES_PER_PIXEL, count, height, width)
-        low, high = data[3].astype(np.uint16), data[4].astype(np.uint16)
-        return cls(
-            np.moveaxis(_undo_diff(data[:3]), 0, 3),
-            _undo_diff(low | (high << 8)),
-            np.moveaxis(_undo_diff(data[5:]).view(np.int8), 0, 3),
+        planes = np.frombuffer(raw, np.uint8).reshape(-1, _BYTES_PER_PIXEL, height, width)
+        color, depth, normal = (
+            np.empty((len(payloads), height, width, *channels), dtype)
+            for channels, dtype in (((3,), np.uint8), ((), np.uint16), ((3,), np.int8))
         )
+        _undo_differences(planes, color, depth, normal)
+        return cls(color, depth, normal)
 
 
 def pack(views: Views) -> PackedViews:
     """Views rounded for storage."""
     depth = np.clip(np.rint(views.depth / _DEPTH_UNIT_M), 0, 65535).astype(np.uint16)
     return PackedViews(views.color, depth, np.rint(views.normal * 127).astype(np.int8))
-
-
-def _undo_diff(differences: NDArray) -> NDArray:
-    return np.cumsum(differences, axis=-1, dtype=differences.dtype)
 
 
 def _features(color: NDArray, depth: NDArray, depth_unit: float, normal: NDArray, normal_unit: float) -> NDArray:
@@ -114,3 +110,19 @@ def _fill(color, depth, depth_unit, normal, normal_unit, out):
                     out[n, v, u, c] = np.float32(color[n, v, u, c]) * color_scale - np.float32(1)
                     out[n, v, u, 4 + c] = np.float32(normal[n, v, u, c]) * normal_unit
                 out[n, v, u, 3] = min(max((z - tip) * scale, low), high)
+
+
+@numba.njit(cache=True, nogil=True)
+def _undo_differences(planes, color, depth, normal):
+    count, height, width = depth.shape
+    total = np.zeros(8, np.uint16)
+    for n in range(count):
+        for v in range(height):
+            total[:] = 0
+            for u in range(width):
+                for c in range(8):
+                    total[c] += planes[n, c, v, u]
+                for c in range(3):
+                    color[n, v, u, c] = np.uint8(total[c] & 0xFF)
+                    normal[n, v, u, c] = np.int8(np.uint8(total[5 + c] & 0xFF))
+                depth[n, v, u] = np.uint16(total[3] + (total[4] << 8))

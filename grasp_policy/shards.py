@@ -23,14 +23,11 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Shard:
-    """The S states of one session, views still compressed (a few hundred kilobytes a state).
+    """The S states of one session with K candidates each, views still compressed (some hundred kilobytes a state)."""
 
-    ``header`` says what they were made of; ``group`` [S] numbers the attempts.
-    """
-
-    header: dict[str, Any]
+    header: dict[str, Any]  # what they were made of
     blob: NDArray[np.uint8]
-    offsets: NDArray[np.int64]  # [S + 1] into the blob
+    offsets: NDArray[np.int64]  # [S · (1 + K) + 1] into the blob
     cost_m: NDArray[np.float32]  # [S, K]
     overlap_rank: NDArray[np.int8]  # [S, K]
     grasp_pixel: NDArray[np.float32]  # [S, K, 2]
@@ -41,10 +38,11 @@ class Shard:
     def __len__(self) -> int:
         return len(self.step_m)
 
-    def views(self, index: int) -> PackedViews:
-        """The view of the moment and the K views after the moves, [1 + K]."""
-        payload = self.blob[self.offsets[index] : self.offsets[index + 1]].tobytes()
-        return PackedViews.decompress(payload, 1 + self.cost_m.shape[1], VIEW_CAMERA.height, VIEW_CAMERA.width)
+    def views(self, index: int, columns: NDArray[np.integer]) -> PackedViews:
+        """The view of the moment, then those after the moves in the given columns: [1 + len(columns)]."""
+        rows = index * (1 + self.cost_m.shape[1]) + np.concatenate([[0], 1 + columns])
+        payloads = [self.blob[self.offsets[row] : self.offsets[row + 1]].tobytes() for row in rows]
+        return PackedViews.decompress(payloads, VIEW_CAMERA.height, VIEW_CAMERA.width)
 
 
 def shard_header(source: str, made_from: str, config: dict[str, Any]) -> dict[str, Any]:
@@ -60,7 +58,7 @@ def shard_header(source: str, made_from: str, config: dict[str, Any]) -> dict[st
 
 def save_shard(path: Path, header: dict[str, Any], states: Sequence[TrainingState], candidates: int) -> None:
     """Write a shard whole or not at all; that a file of this name exists is the sign that it is complete."""
-    payloads = [state.views.compress() for state in states]
+    payloads = [payload for state in states for payload in state.views.compress()]
     shape = (len(states), candidates)
     arrays = {
         "header": np.frombuffer(json.dumps(header).encode(), np.uint8),

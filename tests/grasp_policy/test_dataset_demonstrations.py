@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from demonstration_factory import CAMERA, BoxScene, add_attempt, make_session
 
-from grasp_policy.dataset import build_dataset, find_sessions, make_shard
+from grasp_policy.dataset import build_dataset, find_sessions, make_shard, session_states
 from grasp_policy.demonstrations import Attempt, grasps_possible_at, gripper_pixels, read_approaches
 from grasp_policy.shards import load_shard, read_header
 from grasp_policy.states import StatesConfig, training_states
@@ -135,7 +135,11 @@ def test_shards_are_made_once_and_anew_when_something_changed(tmp_path: Path) ->
     report = make_shard(path, tmp_path, CONFIG)
     shard = load_shard(report.shard)
     assert len(shard) == report.states > 4
-    assert shard.views(1).features().shape == (9, 7, 45, 80)
+    assert shard.views(1, np.array([5, 2])).features().shape == (3, 7, 45, 80)
+    with Session(path) as session:
+        state = list(session_states(session, CONFIG))[1]
+    np.testing.assert_array_equal(shard.views(1, np.array([5, 2])).depth, state.views.depth[[0, 6, 3]])
+    np.testing.assert_array_equal(shard.cost_m[1], state.cost_m)
     written = report.shard.stat().st_mtime_ns
     assert make_shard(path, tmp_path, CONFIG) == report
     assert report.shard.stat().st_mtime_ns == written

@@ -1,0 +1,39 @@
+"""The Q-network in torch on the CPU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from grasp_policy.checkpoint import Checkpoint
+from grasp_policy.features import features
+from grasp_policy.precision import Precision, threads, use_bfloat16
+from grasp_policy.scene.views import Views
+
+
+class TorchEvaluator:
+    """See :class:`grasp_policy.inference.evaluator.Evaluator`.
+
+    bfloat16 where the CPU multiplies it natively (then 1.7 times as fast): values agree with float32's to about 1 %
+    of their spread. One thread by default: fusion and rendering run beside it, and threads that wait for each other's
+    cores cost more than they bring.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, precision: Precision = "auto", thread_count: int = 1) -> None:
+        self.actions: str = checkpoint.actions
+        self.card: dict[str, Any] = checkpoint.card
+        self._network = checkpoint.build().to(memory_format=torch.channels_last)
+        self._bfloat16 = use_bfloat16(precision)
+        self._threads = thread_count
+        self.name = f"torch CPU {'bfloat16' if self._bfloat16 else 'float32'}"
+
+    @torch.inference_mode()
+    def __call__(self, state: Views, views: Views) -> NDArray[np.float32]:
+        if len(views) == 0:
+            return np.zeros(0, np.float32)
+        with threads(self._threads), torch.autocast("cpu", dtype=torch.bfloat16, enabled=self._bfloat16):
+            maps = self._network(torch.from_numpy(features(state)), torch.from_numpy(features(views))[None])
+        return maps._replace(maps=maps.maps.float()).values(self._network.config)[0].numpy()
