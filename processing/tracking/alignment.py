@@ -1,8 +1,8 @@
 """Rigid alignment of landmarks to what a camera sees of them.
 
-A landmark is seen as an *observation* (u, v, d): its pixel, and its depth as a disparity d = fx·baseline / z in pixels. In
-these units a stereo depth camera's noise is nearly the same everywhere, so one robust scale serves all three numbers.
-Where depth is missing, d is NaN and only the pixel counts.
+A landmark is seen as an *observation* (u, v, d): its pixel, and its depth as a disparity d = fx·baseline / z in
+pixels. In these units a stereo depth camera's noise is nearly the same everywhere, so one robust scale serves all three
+numbers. Where depth is missing, d is NaN and only the pixel counts.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class RansacConfig:
 def ransac_pose(
     landmarks: Array, observations: Array, camera: StereoCamera, config: RansacConfig, rng: np.random.Generator
 ) -> NDArray[np.bool_] | None:
-    """The largest set of landmarks [N, 3] that move rigidly to their observations [N, 3], as bool [N]; None without one.
+    """The largest set of landmarks [N, 3] that move rigidly to their observations [N, 3], as bool [N], or None.
 
     Each hypothesis is the rigid fit of three landmarks to their measured points, scored by reprojection: pixels tell
     far more than depth does, so scoring in metres would prefer hypotheses with the luckiest depth noise.
@@ -122,9 +122,9 @@ def refine_pose(
     scale_px: float = 1.0,
     iterations: int = 8,
 ) -> PoseFit | None:
-    """Robust Gauss–Newton on (u, v, d) over the pose that maps landmarks [N, 3] into the camera; None when it degenerates.
+    """Robust Gauss–Newton on (u, v, d) over the pose that maps landmarks [N, 3] into the camera.
 
-    Huber's weights, and nothing beyond four scales after the first steps.
+    Huber's weights, and nothing beyond four scales after the first steps. None when the system degenerates.
     """
     T = T_camera_reference
     for iteration in range(iterations):

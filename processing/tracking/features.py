@@ -36,26 +36,22 @@ def usable_depth(
     return np.where(keep if ignore is None else keep & ~ignore, depth, 0).astype(np.float32)
 
 
-def find_corners(
-    gray: NDArray[np.uint8], depth: NDArray[np.float32], config: FeatureConfig, occupied: Array | None = None
-) -> Array:
-    """Pixels [N, 2] of corners that lie on a smooth, measured surface (a corner on an edge in depth belongs to no point).
+def find_corners(gray: NDArray[np.uint8], depth: NDArray[np.float32], config: FeatureConfig) -> Array:
+    """Pixels [N, 2] of corners that lie on a smooth, measured surface (on an edge in depth a corner is no one point).
 
-    ``depth`` as from :func:`usable_depth`; corners keep their distance to ``occupied`` pixels [M, 2].
+    ``depth`` as from :func:`usable_depth`.
     """
     kernel = np.ones((5, 5), np.uint8)
     low, high = cv2.erode(depth, kernel), cv2.dilate(depth, kernel)
     allowed = ((low > 0) & (high - low < 0.004 + 0.04 * low)).astype(np.uint8)
     allowed[:BORDER_PX] = allowed[-BORDER_PX:] = 0
     allowed[:, :BORDER_PX] = allowed[:, -BORDER_PX:] = 0
-    for u, v in np.round(occupied).astype(int) if occupied is not None else ():
-        cv2.circle(allowed, (int(u), int(v)), config.spacing_px, 0, -1)
     found = cv2.goodFeaturesToTrack(gray, config.corners, config.quality, config.spacing_px, mask=allowed)
     return np.zeros((0, 2)) if found is None else found.reshape(-1, 2).astype(np.float64)
 
 
 def sample_depth(depth: NDArray[np.float32], pixels: Array) -> Array:
-    """Depth [N] at pixels [N, 2]: the median of the measured 3×3 neighbours, 0 where fewer than 5 are or they disagree."""
+    """Depth [N] at pixels [N, 2]: the median of the measured 3×3 neighbours; 0 where too few are, or they disagree."""
     h, w = depth.shape
     u = np.clip(np.round(pixels[:, 0]).astype(int), 1, w - 2)
     v = np.clip(np.round(pixels[:, 1]).astype(int), 1, h - 2)

@@ -57,7 +57,7 @@ class TrackerConfig:
 class KeyframeTracker:
     """KLT frame to keyframe, RANSAC scored by reprojection, Gauss–Newton on (u, v, disparity), refinement of the clip.
 
-    Usage: ``KeyframeTracker(camera).track(views)``; or :meth:`register_frame` per frame as it comes, then :meth:`finish`.
+    Usage: ``KeyframeTracker(camera).track(views)``; or :meth:`register_frame` per frame, then :meth:`finish`.
     """
 
     def __init__(self, camera: PinholeCamera, config: TrackerConfig | None = None) -> None:

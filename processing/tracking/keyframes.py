@@ -52,7 +52,7 @@ def relative_pose(
     rng: np.random.Generator,
     min_matches: int = 15,
 ) -> Array | None:
-    """T_keyframe_camera [4, 4] of an image with descriptors ``seen`` and ``depth``, from descriptor pairs [M, 2]; coarse."""
+    """Coarse T_keyframe_camera [4, 4] of an image with descriptors ``seen``, from pairs [M, 2]; None without a majority."""
     if len(pairs) < min_matches:
         return None
     own, other = keyframe.descriptors.pixels[pairs[:, 0]], seen.pixels[pairs[:, 1]]

@@ -1,8 +1,8 @@
 """Taking the drift out of a clip: match keyframes with keyframes, adjust them all together, read the frames off anew.
 
-Matching works where plain optical flow would not, because the rough trajectory is known: keyframe *j* is first warped into
-the view of keyframe *i* over *i*'s depth, so that what remains is a shift of a pixel or two, whatever the change of distance
-and angle between them.
+Matching works where plain optical flow would not, because the rough trajectory is known: keyframe *j* is first warped
+into the view of keyframe *i* over *i*'s depth, so that what remains is a shift of a pixel or two, whatever the change
+of distance and angle between them.
 """
 
 from __future__ import annotations

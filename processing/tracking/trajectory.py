@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -18,8 +18,8 @@ Status = Literal["ok", "predicted", "lost"]
 class Trajectory:
     """Camera poses of a clip, one per frame. Nothing is left out: frames without a measurement say so.
 
-    status: ``ok`` (measured), ``predicted`` (a short gap, bridged by the motion before it), ``lost`` (unknown; the pose is
-    a guess and must not be used).
+    status: ``ok`` (measured), ``predicted`` (a short gap, bridged by the motion around it), ``lost`` (unknown; the pose
+    is a guess and must not be used).
     """
 
     T_world_camera: NDArray[np.float64]  # [N, 4, 4]; world = first measured camera
@@ -33,20 +33,24 @@ class Trajectory:
     @property
     def verdict(self) -> str:
         """One sentence for tables and logs."""
-        n, lost = len(self.status), self.lost_frames
-        predicted = sum(s == "predicted" for s in self.status)
-        if n == 0:
-            return "lost: the clip has no frames"
-        if lost == n:
-            return "lost: no frame had enough texture and depth to measure motion"
-        if lost or predicted:
-            return f"partial: {lost} of {n} frames lost, {predicted} predicted"
-        return "ok"
+        return verdict_of(self.status)
 
     def as_poses(self, first_frame: int = 0) -> Poses:
         """As the session stores it."""
         ids = np.arange(first_frame, first_frame + len(self.status), dtype=np.int64)
         return Poses(ids, self.T_world_camera, list(self.status), self.sigma_m)
+
+
+def verdict_of(status: Sequence[str]) -> str:
+    """What is to be said of frames with these statuses: ok, or what is missing."""
+    n, lost, predicted = len(status), sum(s == "lost" for s in status), sum(s == "predicted" for s in status)
+    if n == 0:
+        return "lost: the clip has no frames"
+    if lost == n:
+        return "lost: no frame had enough texture and depth to measure motion"
+    if lost or predicted:
+        return f"partial: {lost} of {n} frames lost, {predicted} predicted"
+    return "ok"
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ def handheld_path(rng: np.random.Generator, frames: int, tremor: float = 1.0) ->
 def draw(
     scene: Sequence[Rectangle], camera: PinholeCamera, T_world_camera: NDArray[np.float64]
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.bool_]]:
-    """Colour [H, W, 3], exact depth [H, W] in metres (0 = nothing hit), and where the front surface is fixed in the camera."""
+    """Colour [H, W, 3], exact depth [H, W] in metres (0 = nothing hit), where the surface is fixed in the camera [H, W]."""
     h, w = camera.height, camera.width
     color, depth = np.zeros((h, w, 3), np.uint8), np.full((h, w), np.inf)
     attached = np.zeros((h, w), bool)
@@ -147,7 +147,7 @@ def draw(
 
 
 def d415_depth(rng: np.random.Generator, depth: NDArray[np.float32], camera: PinholeCamera) -> NDArray[np.float32]:
-    """Depth as a stereo camera measures it: smooth disparity noise, steps of 1/32 px, holes at edges, nothing too near."""
+    """Depth as stereo measures it: smooth disparity noise, steps of 1/32 px, holes at edges, nothing too near."""
     h, w = depth.shape
     fb = camera.fx * 0.055
     smooth = cv2.resize(rng.normal(size=(h // 3, w // 3)).astype(np.float32), (w, h), interpolation=cv2.INTER_LINEAR)
