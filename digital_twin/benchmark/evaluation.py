@@ -1,4 +1,4 @@
-"""Many episodes over several processes; the same seed gives every policy the same scenes, with any number of workers."""
+"""Many episodes over several processes; one seed gives every policy the same scenes, with any number of workers."""
 
 from __future__ import annotations
 

@@ -72,9 +72,10 @@ class _Progress:
         self.done = 0.0
 
     def advance(self, dt: float) -> float:
-        braking = np.sqrt(2 * self._acceleration * (1.0 - self.done))
-        self._speed = min(self._limit, self._speed + self._acceleration * dt, float(braking))
-        self.done += self._speed * dt
-        if self.done > 1.0 - 1e-4:
+        a, rest = self._acceleration, 1.0 - self.done
+        braking = a * (np.sqrt(dt**2 + 2 * rest / a) - dt)  # fastest after which a full stop still fits, in steps of dt
+        self._speed = min(self._limit, self._speed + a * dt, float(braking))
+        self.done = min(1.0, self.done + self._speed * dt)
+        if self._speed < a * dt:
             self.done = 1.0
         return self.done

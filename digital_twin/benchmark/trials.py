@@ -1,4 +1,4 @@
-"""One evaluation episode: a fresh pile, the product's own episode loop over the in-process robot, and the truth beside it."""
+"""One evaluation episode: a fresh pile, the product's own loop over the in-process robot, and the truth beside it."""
 
 from __future__ import annotations
 

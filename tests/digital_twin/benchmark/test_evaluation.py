@@ -1,0 +1,112 @@
+"""The bench is honest: the expert succeeds, who never closes gets nothing, and a seed decides everything."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from digital_twin.benchmark import evaluation
+from digital_twin.benchmark.evaluation import EvaluationPlan, evaluate_plan
+from digital_twin.benchmark.policies import policy_maker
+from digital_twin.benchmark.results import EpisodeRow
+from digital_twin.benchmark.trials import Trial, run_trial
+from digital_twin.benchmark.workspace import guard_limits, start_joints
+from digital_twin.world.cell_scene import PileSettings
+from grasp_policy.policy import Decision
+from robot_runner.guard import check_joints
+from wildgrasp.geometry import pose
+
+FEW = PileSettings(objects=(2, 3))
+
+
+class Wanderer:
+    """Moves about above the table and never closes."""
+
+    def reset(self):
+        self._steps = 0
+
+    def observe(self, color, depth, camera, T_base_camera):
+        pass
+
+    def decide(self, T_base_fingertip, allowed):
+        self._steps += 1
+        shift = 0.02 if self._steps % 2 else -0.02
+        return Decision("move", T_base_fingertip @ pose(t=np.array([shift, 0, 0])))
+
+
+def test_the_expert_grasps_most_and_the_truth_agrees():
+    rows = [run_trial(Trial(0, number, difficulty="ideal"), policy_maker("expert")) for number in (0, 1, 2, 3)]
+    assert sum(row.truth for row in rows) >= 3
+    for row in rows:
+        assert row.success == row.truth
+        assert not row.truth or (row.reason == "" and row.width_m > 0.004)
+
+
+def test_who_never_closes_gets_nothing():
+    row = run_trial(Trial(0, pile=FEW), lambda cell, rng: Wanderer())
+    assert (row.outcome, row.success, row.truth, row.steps) == ("out of steps", False, False, 40)
+
+
+def test_a_seed_decides_everything_but_the_clock():
+    rows = [run_trial(Trial(3, pile=FEW), policy_maker("expert")) for _ in range(2)]
+    strip = [replace(row, wall_seconds=0.0, ms={}) for row in rows]
+    assert strip[0] == strip[1]
+
+
+def test_every_start_pose_is_acceptable_to_the_guard():
+    limits = guard_limits()
+    for seed in range(20):
+        q = np.array(start_joints(np.random.default_rng(seed), 0.04, 0.2))
+        assert check_joints(q, q, limits).kind != "refuse"
+
+
+def fake_rows(monkeypatch, fail_at=None):
+    ran = []
+
+    def run_trial(trial, make_policy):
+        if trial.number == fail_at:
+            raise KeyboardInterrupt
+        ran.append(trial.number)
+        return EpisodeRow(trial.seed, trial.number, "mug", 5, "success", "", True, True, 0.03, 5.0, 0.1)
+
+    monkeypatch.setattr(evaluation, "run_trial", run_trial)
+    monkeypatch.setattr(evaluation, "policy_maker", lambda name: None)
+    return ran
+
+
+def test_an_interrupted_evaluation_goes_on_where_it_was(tmp_path, monkeypatch):
+    plan, partial = EvaluationPlan(policy="x", episodes=5), tmp_path / "rows.jsonl"
+    ran = fake_rows(monkeypatch, fail_at=3)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_plan(plan, partial=partial)
+    ran = fake_rows(monkeypatch)
+    result = evaluate_plan(plan, partial=partial)
+    assert ran == [3, 4]
+    assert [row.number for row in result.rows] == [0, 1, 2, 3, 4]
+    assert not partial.exists()
+
+
+def test_rows_of_another_plan_or_half_a_row_are_not_taken(tmp_path, monkeypatch):
+    plan, partial = EvaluationPlan(policy="x", episodes=3), tmp_path / "rows.jsonl"
+    fake_rows(monkeypatch, fail_at=2)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_plan(plan, partial=partial)
+    text = partial.read_text()
+    partial.write_text(text[:-10])  # the last row was being written
+    ran = fake_rows(monkeypatch)
+    evaluate_plan(plan, partial=partial)
+    assert ran == [1, 2]
+    partial.write_text(text)
+    ran = fake_rows(monkeypatch)
+    evaluate_plan(replace(plan, seed=9), partial=partial)
+    assert ran == [0, 1, 2]
+
+
+def test_workers_do_not_change_the_result():
+    plan = EvaluationPlan(policy="expert", episodes=2, pile=FEW)
+    rows = []
+    for workers in (1, 2):
+        result = json.loads(json.dumps(evaluate_plan(plan, workers).to_json()))
+        rows.append([{k: v for k, v in row.items() if k not in ("wall_seconds", "ms")} for row in result["episodes"]])
+    assert rows[0] == rows[1]
