@@ -4,7 +4,9 @@
  * (UART bytes, watched pins) are queued with the cycle at which they happened. libsimavr is GPL-3: this file belongs to the
  * simulated board only and is linked into no part of the product.
  */
+#include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -146,9 +148,15 @@ static void after_reset(board_t *b) {
   arm_pump(b);
 }
 
+static void quiet(struct avr_t *avr, const int level, const char *format, va_list arguments) {
+  (void)avr;
+  if (level <= LOG_ERROR) vfprintf(stderr, format, arguments);
+}
+
 board_t *board_new(const char *elf, uint32_t hz) {
   elf_firmware_t firmware;
   memset(&firmware, 0, sizeof firmware);
+  avr_global_logger_set(quiet);
   if (elf_read_firmware(elf, &firmware)) return NULL;
   strcpy(firmware.mmcu, "atmega2560");
   firmware.frequency = hz;

@@ -19,6 +19,7 @@ constexpr uint8_t VOLTAGE = 42 - TORQUE_ENABLE;
 constexpr uint8_t TEMPERATURE = 43 - TORQUE_ENABLE;
 constexpr uint8_t MOVING = 46 - TORQUE_ENABLE;
 constexpr uint8_t WRITE_SIZE = 12;
+constexpr uint8_t BYTES_PER_TURN = 8;  // parsing is no faster than the wire: without a limit a turn would last a packet
 constexpr uint8_t COMPLIANCE_MARGIN = 1;  // ticks
 constexpr uint8_t COMPLIANCE_SLOPE = 32;  // ticks
 
@@ -47,7 +48,7 @@ bool Servo::poll(uint32_t now_us, ServoReading &reading) {
     sent_us_ = now_us;
   }
   uint8_t byte;
-  while (port_.read(byte)) {
+  for (uint8_t left = BYTES_PER_TURN; left && port_.read(byte); left--) {
     const auto result = parser_.feed(byte);
     if (result == dynamixel::StatusParser::Result::Packet) return succeed(now_us, reading);
     if (result == dynamixel::StatusParser::Result::Damaged) {
