@@ -1,0 +1,1 @@
+"""A simulated person with the handheld gripper, and the sessions that come of it."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import mujoco
 import numpy as np
 
-from capture_app.gripper.protocol import CLOSED_STOP_TICKS, OPEN_STOP_TICKS
+from capture_app.gripper.stops import ServoStops
 from digital_twin.avr.plant import PlantState, servo_torque
 from digital_twin.world.gripper_model import (
     ACTUATOR,
@@ -33,18 +33,18 @@ CAMERA = PREFIX + CAMERA_NAME
 GRIPPER = PREFIX + ROOT
 PARKED = pose(np.diag([1.0, -1.0, -1.0]), np.array([0.0, -0.45, 0.55]))  # beside the table's near edge, looking down
 STEP_NS = round(TIMESTEP_S * 1e9)
+PAUSE_NS = 1_000_000_000  # a longer gap between two updates: the device was off, and the world did not wait for it
 
 
 @dataclass(frozen=True)
 class HandheldConfig:
-    """The scene, and the device in it. Ticks are servo positions at the fingers' mechanical ends."""
+    """The scene, and the device in it. ``stops``: servo positions at the fingers' mechanical ends."""
 
     n_objects: int = 6
     family: Family = "train"
     arrangement: Arrangement = "scattered"
     table_height_m: float = 0.75
-    closed_ticks: float = CLOSED_STOP_TICKS
-    open_ticks: float = OPEN_STOP_TICKS
+    stops: ServoStops = field(default_factory=ServoStops)
     friction_torque: float = 0.05  # fraction of stall torque that the gear train eats
     gripper: GripperModelConfig = field(default_factory=GripperModelConfig)
 
@@ -104,7 +104,7 @@ class HandheldWorld:
         self, t_ns: int, goal_ticks: float, speed_ticks_s: float, torque_fraction: float, enabled: bool
     ) -> PlantState:
         """Advance to ``t_ns`` under the servo's commands; see ``digital_twin.avr.plant.ServoPlant``."""
-        if self._t_ns is None:
+        if self._t_ns is None or t_ns - self._t_ns > PAUSE_NS:
             self._t_ns = t_ns
         torque = 0.0
         while t_ns - self._t_ns >= STEP_NS:
@@ -183,13 +183,14 @@ class HandheldWorld:
 
     @property
     def _ticks_per_m(self) -> float:
-        return (self.config.open_ticks - self.config.closed_ticks) / rig.MAX_OPENING_M
+        stops = self.config.stops
+        return (stops.open_ticks - stops.closed_ticks) / rig.MAX_OPENING_M
 
     def _ticks(self, opening_m: float) -> float:
-        return self.config.closed_ticks + opening_m * self._ticks_per_m
+        return self.config.stops.ticks(opening_m / rig.MAX_OPENING_M)
 
     def _opening_m(self, ticks: float) -> float:
-        return (ticks - self.config.closed_ticks) / self._ticks_per_m
+        return self.config.stops.opening(ticks) * rig.MAX_OPENING_M
 
 
 def fingertip_pose(data: mujoco.MjData) -> Array:

@@ -1,0 +1,181 @@
+"""One take in virtual time: a person, the device's electronics, the camera and the product's recording.
+
+What is written is a session as a D415 and an Arduino would have given it. The truth goes into a file beside it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from capture_app.gripper.link import GripperLink
+from digital_twin.avr.board import Board
+from digital_twin.avr.host_port import UsbLatency
+from digital_twin.demonstrator.handheld import CAMERA, HandheldWorld
+from digital_twin.demonstrator.performance import Performance, PerformanceConfig
+from digital_twin.demonstrator.truth import TakeTruth
+from digital_twin.world.d415 import D415, DEPTH_SCALE, PictureConfig, camera_info
+from wildgrasp import rig
+from wildgrasp.cameras.base import RGBDFrame
+from wildgrasp.geometry import to_vector
+from wildgrasp.sessions.recording import Recording
+
+START_NS = 1_000_000_000_000  # the virtual host has been up for a while
+SYNC_S = 2.5  # the device is on that long before recording starts, so that its clock is known
+
+
+@dataclass(frozen=True)
+class TakeConfig:
+    """One take. Everything random follows from ``performance.seed``."""
+
+    performance: PerformanceConfig = field(default_factory=PerformanceConfig)
+    picture: PictureConfig = field(default_factory=PictureConfig)
+    fps: float = 30.0
+    noise: bool = True  # of the camera
+    usb: UsbLatency = field(default_factory=lambda: UsbLatency((0.2, 1.5), (0.1, 1.0)))
+
+
+@dataclass(frozen=True)
+class TakeSummary:
+    """What one take gave."""
+
+    path: Path
+    attempts: int
+    held: int
+    frames: int
+    seconds: float  # of virtual time
+
+
+def truth_path(session: Path) -> Path:
+    """Where the truth of a simulated session lies: beside it."""
+    return session.with_name(session.name + ".truth.npz")
+
+
+def record_take(path: Path, config: TakeConfig) -> TakeSummary:
+    """Perform and record one take into a new session folder.
+
+    The folder appears under its name only when it is whole; what an interrupted call left behind is replaced.
+    """
+    partial = path.with_name(path.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    performance = Performance(config.performance, START_NS)
+    try:
+        with D415(performance.world.model, CAMERA, config.performance.seed, config.noise, config.picture) as camera:
+            take = _Take(performance, camera, partial, config)
+            truth = take.run()
+    finally:
+        performance.close()
+    truth.save(truth_path(path))
+    partial.rename(path)
+    seconds = (truth.t_ns[-1] - truth.t_ns[0]) * 1e-9
+    held = sum(a.outcome == "held" for a in truth.attempts)
+    return TakeSummary(path, len(truth.attempts), held, len(truth.t_ns), seconds)
+
+
+def take_meta(config: PerformanceConfig, world: HandheldWorld) -> dict[str, Any]:
+    """What a simulated session says of itself."""
+    return {
+        "participant": "simulated",
+        "task": f"pick objects of the {config.handheld.family} family from a table",
+        "simulated": True,
+        "seed": config.seed,
+        "T_camera_fingertip": to_vector(rig.NOMINAL_T_CAMERA_FINGERTIP).tolist(),
+        "objects": [thing.shape.kind for thing in world.objects],
+    }
+
+
+class TruthKeeper:
+    """Notes what is true at each frame, and the objects' masks at the frames of the grasps."""
+
+    def __init__(self, world: HandheldWorld) -> None:
+        kinds = tuple(thing.shape.kind for thing in world.objects)
+        self.truth = TakeTruth(world.object_names, kinds)
+        self._world = world
+        self._states: list[np.ndarray] = []  # qpos at each frame
+
+    def note(self, t_ns: int, phase: str) -> None:
+        truth, world = self.truth, self._world
+        truth.t_ns.append(t_ns)
+        truth.phases.append(phase)
+        truth.T_world_camera.append(world.T_world_camera)
+        truth.T_world_object.append(world.object_poses())
+        truth.opening_m.append(world.opening)
+        self._states.append(world.data.qpos.copy())
+
+    def add_masks(self, camera: D415) -> None:
+        """Render each attempt's object as it is seen in the first frame in which the fingers hold."""
+        data = mujoco.MjData(self._world.model)
+        times = np.array(self.truth.t_ns)
+        for k, attempt in enumerate(self.truth.attempts):
+            frame = int(np.searchsorted(times, attempt.t_hold_ns))
+            if frame == len(times):
+                continue
+            data.qpos[:] = self._states[frame]
+            mujoco.mj_forward(self._world.model, data)
+            name = self._world.object_names[attempt.object_index]
+            self.truth.masks[k], self.truth.mask_frames[k] = camera.body_mask(data, name), frame
+
+
+class BoardClock:
+    """The host's clock in virtual time: the board's true time."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+
+    def now_ns(self) -> int:
+        return self._board.now_ns
+
+    def sleep_until_ns(self, t_ns: int) -> None:
+        self._board.run_until(t_ns)
+
+
+class PolledGripper:
+    """A link as a recording wants it, without the thread that polls it in real time."""
+
+    def __init__(self, link: GripperLink) -> None:
+        self.take, self.describe = link.take, link.describe
+
+    def start(self) -> None:
+        """Nothing to start: whoever lets time pass polls the link."""
+
+    def stop(self) -> None:
+        """Nothing to stop."""
+
+
+class _Take:
+    def __init__(self, performance: Performance, camera: D415, path: Path, config: TakeConfig) -> None:
+        self._performance = performance
+        self._camera = camera
+        self._period_ns = round(1e9 / config.fps)
+        performance.board.host_port.latency = config.usb
+        self._link = GripperLink(performance.board.host_port, clock=BoardClock(performance.board))
+        while performance.t_ns < START_NS + SYNC_S * 1e9:
+            performance.wait()
+            self._link.poll()
+        meta = take_meta(config.performance, performance.world)
+        self._recording = Recording(path, camera_info(config.fps), PolledGripper(self._link), meta)
+
+    def run(self) -> TakeTruth:
+        keeper = TruthKeeper(self._performance.world)
+        next_frame_ns = self._performance.t_ns
+        while self._performance.step():
+            self._link.poll()
+            if self._performance.t_ns >= next_frame_ns:
+                next_frame_ns += self._period_ns
+                self._expose()
+                keeper.note(self._performance.t_ns, self._performance.phase)
+        keeper.truth.attempts = self._performance.person.attempts
+        keeper.add_masks(self._camera)
+        self._recording.close()
+        return keeper.truth
+
+    def _expose(self) -> None:
+        color, depth_raw = self._camera.render(self._performance.world.data)
+        t_ns = self._performance.t_ns
+        self._recording.accept(RGBDFrame(color, depth_raw, DEPTH_SCALE, t_ns, t_ns))
+        self._recording.drain()
