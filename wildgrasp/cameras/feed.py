@@ -55,26 +55,33 @@ class CameraFeed:
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(self) -> CameraInfo:
-        """Open the camera and begin to read; does nothing when it runs already. Raises CameraError."""
-        if self._thread is None:
+    def open(self) -> CameraInfo:
+        """Open the camera without reading yet; does nothing when it is open already. Raises CameraError."""
+        if self._info is None:
             self._info = self._camera.open()
             self._status = FeedStatus(True, False, 0, "")
+        return self._info
+
+    def start(self) -> CameraInfo:
+        """Open the camera and begin to read; does nothing when it runs already. Raises CameraError."""
+        info = self.open()
+        if self._thread is None:
             self._stopping.clear()
             self._ended.clear()
             self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
             self._thread.start()
-        return self.info
+        return info
 
     def stop(self) -> None:
         """End reading and close the camera; may be called twice."""
-        if self._thread is None:
-            return
-        self._stopping.set()
-        self._thread.join()
-        self._thread = None
-        self._camera.close()
-        self._status = replace(self._status, connected=False, problem="the camera was stopped")
+        if self._thread is not None:
+            self._stopping.set()
+            self._thread.join()
+            self._thread = None
+        if self._info is not None:
+            self._camera.close()
+            self._info = None
+            self._status = replace(self._status, connected=False, problem="the camera was stopped")
 
     @property
     def info(self) -> CameraInfo:

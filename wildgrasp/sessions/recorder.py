@@ -96,7 +96,7 @@ class Recorder:
         self._require_room()
         if self._gripper is not None:
             self._gripper.start()
-        info = self._feed.start()
+        info = self._feed.open()
         try:
             self._recording = Recording(self._path, info, self._gripper, self._meta, self._config.quality)
         except BaseException:
@@ -108,6 +108,7 @@ class Recorder:
             thread.start()
             self._threads.append(thread)
         self._feed.add_listener(self)
+        self._feed.start()
 
     def mark(self, detail: str = "") -> None:
         """The person says "that one failed"."""
@@ -167,7 +168,7 @@ class Recorder:
             self._lose(Gap("queue", frame.t_host_ns, frame.t_host_ns, "the computer was too slow", 1))
 
     def on_outage(self, gap: Gap) -> None:
-        missed = round((gap.t_end_ns - gap.t_start_ns) * 1e-9 * self._feed.info.fps)
+        missed = round((gap.t_end_ns - gap.t_start_ns) * 1e-9 * self._recording.writer.camera.fps)
         self._lose(replace(gap, lost_frames=missed))
 
     def _lose(self, gap: Gap) -> None:

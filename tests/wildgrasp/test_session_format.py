@@ -1,0 +1,181 @@
+"""What a writer was given, a reader finds; and processing adds to it all or nothing."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import numpy as np
+import pytest
+
+from wildgrasp.errors import SessionError
+from wildgrasp.geometry import pose, so3_exp
+from wildgrasp.sessions import schema, writer
+from wildgrasp.sessions.events import Gap, GripperEvent, ServoSample
+from wildgrasp.sessions.poses import Poses
+from wildgrasp.sessions.session import Session
+from wildgrasp.sessions.writer import SessionWriter
+
+EVENTS = [GripperEvent(5, "press", 100, "x"), GripperEvent(9, "release")]
+SERVO = [ServoSample(6, 0.5, -0.1, 0.2, 31.0, 12.1, True, 0), ServoSample(7, 0.4, 0.0, 0.0)]
+GAP = Gap("camera", 10, 20, "unplugged", 3)
+
+
+def record(path, info, frames, **kwargs):
+    with SessionWriter(path, info, {"task": "cups"}, **kwargs) as session:
+        for frame in frames:
+            session.add_frame(frame)
+        for event in EVENTS:
+            session.add_event(event)
+        session.add_servo(SERVO)
+        session.add_gap(GAP)
+    return path
+
+
+def test_everything_comes_back(tmp_path, camera_info, make_frame):
+    frames = [make_frame(i) for i in range(40)]
+    with Session(record(tmp_path / "s", camera_info, frames, quality=100)) as session:
+        assert session.camera_info == camera_info
+        assert session.meta["task"] == "cups"
+        assert session.closed
+        assert len(session) == 40
+        np.testing.assert_array_equal(session.times_ns, [f.t_host_ns for f in frames])
+        for found, given in zip(session.frames(), frames, strict=True):
+            np.testing.assert_array_equal(found.depth_raw, given.depth_raw)
+            np.testing.assert_array_equal(found.color, given.color)
+            assert (found.t_host_ns, found.t_device_ns) == (given.t_host_ns, given.t_device_ns)
+        assert session.events() == EVENTS
+        assert session.servo() == SERVO
+        assert session.gaps() == [GAP]
+        assert session.poses("recorded") is None
+        assert session.T_camera_fingertip is None
+
+
+def test_a_closed_session_is_an_index_and_its_chunks(tmp_path, camera_info, make_frame, monkeypatch):
+    monkeypatch.setattr(writer, "CHUNK_BYTES", 5000)
+    path = record(tmp_path / "s", camera_info, [make_frame(i) for i in range(20)])
+    names = sorted(p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file())
+    assert names[-1] == "index.sqlite"
+    assert len(names) > 3
+    assert names[:-1] == [f"blobs/{i:06d}.wgb" for i in range(len(names) - 1)]
+    with Session(path) as session:
+        assert [f.depth_raw[0, 0] for f in session.frames()] == list(range(20))
+
+
+def test_robot_rows_and_poses_come_back(tmp_path, camera_info, make_frame):
+    T = pose(so3_exp(np.array([0.1, 0.2, 0.3])), np.array([1.0, 2.0, 3.0]))
+    with SessionWriter(tmp_path / "s", camera_info) as session:
+        frame_id = session.add_frame(make_frame(0))
+        session.add_pose("arm", frame_id, T, sigma_m=0.001)
+        episode = session.insert("episodes", {"outcome": "held", "success": np.int64(1)})
+        ref = session.add_array(7, {"values": np.arange(35.0)})
+        decision = {"episode_id": episode, "frame_id": frame_id, "file": ref.file, "offset": ref.offset}
+        session.insert("decisions", decision)
+        with pytest.raises(ValueError):
+            session.insert("frames", {"id": 9})
+        with pytest.raises(ValueError):
+            session.insert("episodes", {"id) VALUES (1); DROP TABLE frames; --": 9})
+    with Session(tmp_path / "s") as session:
+        poses = session.poses("arm")
+        np.testing.assert_allclose(poses.T_world_camera, [T], atol=1e-12)
+        assert (poses.status, poses.sigma_m.tolist()) == (["ok"], [0.001])
+        row = next(session.db.query("SELECT * FROM decisions"))
+        assert row["episode_id"] == episode
+        np.testing.assert_array_equal(session.read_arrays(ref)["values"], np.arange(35.0))
+
+
+def test_a_session_is_never_overwritten(tmp_path, camera_info, make_frame):
+    path = record(tmp_path / "s", camera_info, [make_frame(0)])
+    with pytest.raises(SessionError, match="exists already"):
+        SessionWriter(path, camera_info)
+    with Session(path) as session:
+        assert len(session) == 1
+
+
+def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path, camera_info):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SessionError, match="cannot be created"):
+        SessionWriter(tmp_path / "file" / "s", camera_info)
+
+
+# --- processing ---
+
+
+def trajectory(n: int) -> Poses:
+    T = np.repeat(np.eye(4)[None], n, axis=0)
+    T[:, 0, 3] = np.arange(n)
+    return Poses(np.arange(n), T, ["ok"] * n, np.full(n, 0.01))
+
+
+def test_an_edit_is_kept_whole(tmp_path, camera_info, make_frame):
+    path = record(tmp_path / "s", camera_info, [make_frame(i) for i in range(3)])
+    mask = np.eye(24, 32, dtype=bool)
+    with Session(path) as session, session.edit() as edit:
+        edit.set_poses("tracking", trajectory(3))
+        ref = edit.add_mask(mask)
+        edit.execute("INSERT INTO masks (kind, file, offset) VALUES ('gripper', ?, ?)", (ref.file, ref.offset))
+    with Session(path) as session, session.edit() as edit:
+        edit.set_poses("tracking", trajectory(2))  # replaces
+        arrays = edit.add_arrays({"a": np.arange(4)})
+    with Session(path) as session:
+        assert len(session.poses("tracking").frame_ids) == 2
+        np.testing.assert_array_equal(session.read_mask(ref), mask)
+        np.testing.assert_array_equal(session.read_arrays(arrays)["a"], np.arange(4))
+
+
+def test_an_edit_that_fails_leaves_no_trace(tmp_path, camera_info, make_frame):
+    path = record(tmp_path / "s", camera_info, [make_frame(0)])
+    with Session(path) as session, session.edit() as edit:
+        edit.add_mask(np.eye(24, 32, dtype=bool))
+    before = (path / "blobs" / "derived.wgb").read_bytes()
+    with Session(path) as session, pytest.raises(ZeroDivisionError), session.edit() as edit:
+        edit.set_poses("tracking", trajectory(1))
+        edit.add_mask(np.ones((24, 32), bool))
+        raise ZeroDivisionError
+    assert (path / "blobs" / "derived.wgb").read_bytes() == before
+    with Session(path) as session:
+        assert session.poses("tracking") is None
+
+
+def test_two_edits_at_once_are_refused(tmp_path, camera_info, make_frame):
+    path = record(tmp_path / "s", camera_info, [make_frame(0)])
+    with Session(path) as one, Session(path) as other, one.edit():
+        other._connection.execute("PRAGMA busy_timeout = 1")
+        with pytest.raises(SessionError, match="cannot be changed now"), other.edit():
+            pass
+
+
+# --- versions ---
+
+
+def test_a_newer_format_is_refused(tmp_path, camera_info, make_frame):
+    path = record(tmp_path / "s", camera_info, [make_frame(0)])
+    with sqlite3.connect(path / "index.sqlite") as db:
+        db.execute("PRAGMA user_version = 99")
+    with pytest.raises(SessionError, match="newer WildGrasp"):
+        Session(path)
+
+
+def test_an_older_format_is_migrated_all_or_nothing(tmp_path, camera_info, make_frame, monkeypatch):
+    path = record(tmp_path / "s", camera_info, [make_frame(0)])
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", 3)
+    monkeypatch.setattr(schema, "MIGRATIONS", {1: "ALTER TABLE frames ADD COLUMN extra REAL", 2: "DROP TABLE nowhere"})
+    with pytest.raises(SessionError, match="damaged"):
+        Session(path)
+    monkeypatch.setattr(schema, "MIGRATIONS", {1: "ALTER TABLE frames ADD COLUMN extra REAL", 2: "DROP TABLE masks"})
+    with Session(path) as session:
+        assert session.db.execute("PRAGMA user_version").fetchone() == (3,)
+        assert "extra" in session.db["frames"].columns_dict
+        assert not session.db["masks"].exists()
+
+
+def test_an_unclosed_session_opens_and_shows_what_was_committed(tmp_path, camera_info, make_frame):
+    session = SessionWriter(tmp_path / "s", camera_info)
+    for i in range(20):
+        session.add_frame(make_frame(i))
+    with Session(tmp_path / "s") as reading:  # while it is being recorded
+        assert len(reading) == 15
+        assert not reading.closed
+        assert reading.frame(14).depth_raw[0, 0] == 14
+    session.close()
+    with Session(tmp_path / "s") as reading:
+        assert len(reading) == 20

@@ -1,0 +1,268 @@
+"""The threads: nothing waits for the camera's thread, and every end of a recording keeps what there is."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from wildgrasp.cameras.feed import CameraFeed, FeedConfig
+from wildgrasp.errors import CameraError, GripperLinkError, SessionError
+from wildgrasp.sessions import recorder as recorder_module
+from wildgrasp.sessions.check import Status, check_session
+from wildgrasp.sessions.events import GripperEvent, ServoSample
+from wildgrasp.sessions.recorder import Recorder, RecorderConfig
+from wildgrasp.sessions.repair import repair_session
+from wildgrasp.sessions.session import Session
+from wildgrasp.sessions.writer import SessionWriter
+
+QUICK = FeedConfig(retry_s=0.001)
+
+
+@pytest.fixture
+def record(tmp_path):
+    """Record a finite camera to its end; returns the summary."""
+
+    def run(camera, gripper=None, **config):
+        recorder = Recorder(CameraFeed(camera, QUICK), gripper, tmp_path / "s", config=RecorderConfig(**config))
+        recorder.start()
+        assert recorder.wait_ended(20)
+        return recorder.stop()
+
+    return run
+
+
+def test_all_frames_of_a_camera_are_recorded_in_order(record, tmp_path, make_camera, make_frame, make_gripper):
+    said = [GripperEvent(5, "press"), ServoSample(6, 0.5, 0.0, 0.0)]
+    summary = record(make_camera(make_frame(i) for i in range(25)), make_gripper([], said), queue_frames=30)
+    assert (summary.frames, summary.lost_frames, summary.events, summary.servo_samples) == (25, 0, 1, 1)
+    assert summary.ended_early == ""
+    with Session(tmp_path / "s") as session:
+        assert [f.depth_raw[0, 0] for f in session.frames()] == list(range(25))
+        assert session.meta["health"]["most_queued"] <= 30
+    assert check_session(tmp_path / "s").status is Status.GOOD
+
+
+def test_the_camera_never_waits_and_drops_are_counted(tmp_path, make_camera, make_frame, monkeypatch):
+    gate = threading.Event()
+    encode = recorder_module.encode_frame
+
+    def blocked(frame, quality):
+        gate.wait(20)
+        return encode(frame, quality)
+
+    monkeypatch.setattr(recorder_module, "encode_frame", blocked)
+    camera = make_camera(make_frame(i) for i in range(40))
+    recorder = Recorder(camera, None, tmp_path / "s", config=RecorderConfig(queue_frames=5))
+    recorder.start()
+    assert recorder.wait_ended(20)  # all 40 were taken from the camera though nothing is encoded yet
+    assert recorder.status().lost_frames >= 40 - 7
+    gate.set()
+    summary = recorder.stop()
+    assert summary.frames + summary.lost_frames == 40
+    assert summary.frames >= 5
+    assert [gap.source for gap in summary.gaps] == ["queue"]
+    with Session(tmp_path / "s") as session:
+        assert session.gaps()[0].lost_frames == summary.lost_frames
+
+
+def test_an_unplugged_camera_comes_back_and_the_gap_is_listed(record, tmp_path, make_camera, make_frame):
+    before, after = [make_frame(i) for i in range(5)], [make_frame(i) for i in range(20, 25)]
+    camera = make_camera([*before, CameraError("The camera was unplugged."), *after])
+
+    class Unplugged(type(camera)):
+        """It cannot be opened three times after it was unplugged."""
+
+        def close(self):
+            super().close()
+            if self.closed == 1:
+                self.refuse_to_open = 3
+
+    camera.__class__ = Unplugged
+    summary = record(camera)
+    assert summary.frames == 10
+    assert camera.opened == 2
+    assert any(gap.reason == "The camera was unplugged." for gap in summary.gaps)
+    assert summary.lost_frames >= 14
+    with Session(tmp_path / "s") as session:
+        assert session.meta["health"]["camera_outages"] == 1
+        assert [f.depth_raw[0, 0] for f in session.frames()] == [*range(5), *range(20, 25)]
+
+
+def test_another_camera_is_not_taken_for_the_one_from_before(make_camera, make_frame, camera_info):
+    camera = make_camera([make_frame(0), CameraError("unplugged"), make_frame(1)])
+    feed = CameraFeed(camera, QUICK)
+    feed.open()
+    camera._info, seen = replace(camera_info, depth_scale=0.002), threading.Event()
+    original = camera.open
+
+    def open_again():
+        info = original()
+        if camera.opened >= 4:
+            seen.set()
+        return info
+
+    camera.open = open_again
+    feed.start()
+    assert seen.wait(20)
+    assert not feed.status.connected
+    assert "Another camera" in feed.status.problem
+    feed.stop()
+
+
+def test_a_running_feed_goes_on_after_the_recording(tmp_path, make_frame, make_camera):
+    wanted = threading.Event()
+
+    def frames():
+        for i in range(10_000):
+            yield make_frame(i)
+            if i % 50 == 0:
+                wanted.wait(0.001)
+
+    feed = CameraFeed(make_camera(frames()))
+    feed.start()
+    recorder = Recorder(feed, None, tmp_path / "s")
+    recorder.start()
+    recorder.stop()
+    assert feed.running
+    assert feed.latest is None or feed.latest.depth_raw[0, 0] >= 0
+    feed.stop()
+    feed.stop()
+    assert not feed.status.connected
+
+
+def test_marks_are_kept(tmp_path, make_camera, make_frame):
+    recorder = Recorder(make_camera([make_frame(0)]), None, tmp_path / "s")
+    recorder.start()
+    recorder.mark("slipped")
+    assert recorder.wait_ended(20)
+    summary = recorder.stop()
+    assert summary is recorder.stop()
+    with Session(tmp_path / "s") as session:
+        assert [(e.kind, e.detail) for e in session.events()] == [("mark", "slipped")]
+
+
+# --- beginnings and ends that fail ---
+
+
+def test_without_a_camera_nothing_is_left(tmp_path, make_camera):
+    camera = make_camera([])
+    camera.refuse_to_open = 1
+    with pytest.raises(CameraError):
+        Recorder(camera, None, tmp_path / "s").start()
+    assert not (tmp_path / "s").exists()
+
+
+def test_without_a_gripper_nothing_is_left(tmp_path, make_camera, make_gripper):
+    gripper = make_gripper()
+
+    def missing():
+        raise GripperLinkError("No gripper is plugged in.")
+
+    gripper.start = missing
+    with pytest.raises(GripperLinkError):
+        Recorder(make_camera([]), gripper, tmp_path / "s").start()
+    assert not (tmp_path / "s").exists()
+
+
+def test_an_existing_folder_is_not_touched_and_the_camera_let_go(tmp_path, make_camera):
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "blobs").mkdir()
+    camera = make_camera([])
+    with pytest.raises(SessionError, match="exists already"):
+        Recorder(camera, None, tmp_path / "s").start()
+    assert camera.closed == 1
+
+
+def test_a_full_disk_is_said_before_anything_is_made(tmp_path, make_camera):
+    config = RecorderConfig(min_free_bytes=1 << 62)
+    with pytest.raises(SessionError, match="too little to record"):
+        Recorder(make_camera([]), None, tmp_path / "s", config=config).start()
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_disk_that_fills_up_ends_the_recording_cleanly(tmp_path, make_camera, make_frame, monkeypatch):
+    filling = iter([10**12, 10**12])
+    monkeypatch.setattr(
+        recorder_module.shutil, "disk_usage", lambda _: type("Usage", (), {"free": next(filling, 1000)})
+    )
+    stop = threading.Event()
+
+    def endless():
+        i = 0
+        while not stop.is_set():
+            yield make_frame(i)
+            i += 1
+            stop.wait(0.001)
+
+    recorder = Recorder(make_camera(endless()), None, tmp_path / "s", config=RecorderConfig(sync_s=0.001))
+    recorder.start()
+    while recorder.status().recording:
+        stop.wait(0.001)
+    assert "disk" in recorder.status().problem
+    summary = recorder.stop()
+    stop.set()
+    assert "disk" in summary.ended_early
+    assert summary.frames > 0
+    with Session(tmp_path / "s") as session:
+        assert session.closed
+        assert len(session) == summary.frames
+    assert check_session(tmp_path / "s").status is Status.GOOD
+
+
+@pytest.mark.parametrize("fail_at", [1, 2, 5, 17, 40])
+@pytest.mark.parametrize("call", ["write", "sync"])
+def test_a_disk_that_refuses_costs_no_whole_frame(tmp_path, make_camera, make_frame, monkeypatch, call, fail_at):
+    """ENOSPC at the n-th write or fsync: stop() says so, and repair finds every frame that was written before."""
+    from wildgrasp.sessions.blobs import BlobWriter
+
+    calls, started = 0, False
+    name = {"write": "append", "sync": "sync"}[call]
+    original = getattr(BlobWriter, name)
+
+    def failing(self, *args):
+        nonlocal calls
+        calls += started
+        if calls >= fail_at:
+            raise OSError(28, "No space left on device")
+        return original(self, *args)
+
+    monkeypatch.setattr(BlobWriter, name, failing)
+    config = RecorderConfig(sync_s=0.0, poll_s=0.001)
+    recorder = Recorder(make_camera(make_frame(i) for i in range(20)), None, tmp_path / "s", config=config)
+    recorder.start()
+    started = True
+    recorder.wait_ended(20)
+    try:
+        recorder.stop()
+        failed = False
+    except SessionError as error:
+        failed = True
+        assert "No space left" in str(error)
+    monkeypatch.undo()
+    if failed:
+        recorded = recorder.status().frames
+        assert repair_session(tmp_path / "s").frames >= recorded
+    assert check_session(tmp_path / "s", deep=True).status is Status.GOOD
+
+
+def test_a_bug_in_an_encoder_reaches_whoever_stops(tmp_path, make_camera, make_frame, monkeypatch):
+    def broken(frame, quality):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(recorder_module, "encode_frame", broken)
+    recorder = Recorder(make_camera(make_frame(i) for i in range(100)), None, tmp_path / "s")
+    recorder.start()
+    recorder.wait_ended(20)
+    with pytest.raises(RuntimeError, match="a bug"):
+        recorder.stop()
+    assert check_session(tmp_path / "s").status is Status.GOOD
+
+
+def test_the_writer_is_let_go_after_an_error(tmp_path, camera_info, make_frame, monkeypatch):
+    with pytest.raises(SessionError), SessionWriter(tmp_path / "s", camera_info) as out:
+        out.add_frame(make_frame(0))
+        monkeypatch.setattr(out._blobs, "append", lambda *_: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+        out.add_frame(make_frame(1))
+    assert repair_session(tmp_path / "s").frames == 1
