@@ -1,12 +1,15 @@
 """Ray casting the signed-distance volume: what cameras would see (section V-A of the paper), many views in one go.
 
-A surface can only be where a cell of eight voxels has one at or behind a surface. Blocks with such cells are projected
-into each view first, as coarse tiles that say between which depths a ray may meet a surface; most rays start within
-centimetres of theirs, and rays through empty tiles end at once.
+Blocks that may hold a surface are projected into each view first, as coarse tiles that say between which depths a ray
+may meet one; rays through empty tiles end at once. The rays of an image row then advance together, stage by stage: leap
+to a brick that may hold a surface, sample until the signed distance changes sign, refine, shade. Rays in lockstep keep
+the processor busy where a single one would wait for its own last step.
 
 A pixel is valid only where the surface is certain: all eight voxels around the hit have been observed, the surface
 faces the camera, and the ray came from free or unseen space. A ray that starts inside something, or meets the unseen
 back of something, ends there without a value: what lies behind is not visible either.
+
+Lengths are in voxels throughout, positions in the volume's frame with voxel (0, 0, 0) at the origin.
 """
 
 from __future__ import annotations
@@ -16,44 +19,31 @@ from math import sqrt
 import numpy as np
 from numba import njit
 
-from grasp_policy.scene.voxels import BLOCK, BLOCK_BITS, FREE, UNSEEN
+from grasp_policy.scene.bricks import BRICK_BITS
+from grasp_policy.scene.voxels import BLOCK, COMPUTE, FREE, UNSEEN, interpolate
 
 VIEW_TILE = 4  # pixels along the edge of a view's tile
+ROWS_PER_PIECE = 15  # image rows that one thread takes at a time
 
-_NEAREST = np.float32(2.0)  # voxels in front of the camera's centre
-_HUGE = np.float32(1e30)  # fast math allows no infinities
+_NEAREST = np.float32(2.0)  # in front of the camera's centre
+_HUGE = np.float32(1e30)
 _ZERO, _HALF, _ONE = np.float32(0.0), np.float32(0.5), np.float32(1.0)
-_BAND = np.int16(0.95 * FREE)  # nearer than this, interpolate
 _BLOCK = np.float32(BLOCK)
-_MARGIN = np.float32(2.001)
-_CAUTION = np.float32(0.8)  # of the distance that a voxel promises; it is measured along another ray
-_NUDGE = np.float32(1e-3)  # voxels past a block's face
+_BRICK_BITS = np.uint32(BRICK_BITS)
+_MARGIN = np.float32(2.001)  # hits keep two voxels from the far faces, one from the near ones: for the gradient
+_SHORTEST, _LONGEST = np.float32(0.5), np.float32(1.5)  # steps near a surface; a longer one could cross a thin part
+_CAUTION = np.float32(0.8)  # of the distance that a voxel promises: it was measured along another ray
+
+# Per-ray state during a row
+_RX, _RY, _RZ, _COS, _LEAP, _S, _END, _OUTSIDE, _VALUE_OUTSIDE, _VALUE = range(10)
 
 
-@njit(cache=True, nogil=True)
-def mark_surface_blocks(solid, surface):
-    """Mark the blocks whose cells may hold a surface; a cell reaches one voxel into the next block along each axis."""
-    X, Y, Z = solid.shape
-    count = 0
-    for i in range(X):
-        for j in range(Y):
-            for k in range(Z):
-                found = False
-                for a in range(i, min(i + 2, X)):
-                    for b in range(j, min(j + 2, Y)):
-                        for c in range(k, min(k + 2, Z)):
-                            found = found or solid[a, b, c]
-                surface[i, j, k] = found
-                count += found
-    return count
-
-
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(**COMPUTE)
 def tile_ranges(start, stride, blocks, R, origins, K, nearest, farthest):
-    """Range of depth [N, tile rows, tile columns] in voxels in which each view's tile may meet the blocks [M, 3].
+    """Range of depth [N, tile rows, tile columns] in which each view's tile may meet the blocks [M, 3].
 
-    R [N, 3, 3] and origins [N, 3]: camera axes and positions in the volume's frame, in voxels; K = (fx, fy, cx, cy).
-    Tiles that meet no block get an empty range.
+    R [N, 3, 3] and origins [N, 3]: the cameras' axes and positions; K = (fx, fy, cx, cy). Tiles that meet no block get
+    an empty range.
     """
     rows, columns = nearest.shape[1:]
     v_end, u_end = np.float32(rows * VIEW_TILE), np.float32(columns * VIEW_TILE)
@@ -62,9 +52,9 @@ def tile_ranges(start, stride, blocks, R, origins, K, nearest, farthest):
         farthest[n, :, :] = _ZERO
         axes, origin = R[n], origins[n]
         for m in range(blocks.shape[0]):
-            x0 = np.float32(blocks[m, 0] << BLOCK_BITS) - origin[0]
-            y0 = np.float32(blocks[m, 1] << BLOCK_BITS) - origin[1]
-            z0 = np.float32(blocks[m, 2] << BLOCK_BITS) - origin[2]
+            x0 = np.float32(blocks[m, 0] * BLOCK) - origin[0]
+            y0 = np.float32(blocks[m, 1] * BLOCK) - origin[1]
+            z0 = np.float32(blocks[m, 2] * BLOCK) - origin[2]
             u_min, v_min, d_min, u_max, v_max, d_max = _HUGE, _HUGE, _HUGE, -_HUGE, -_HUGE, -_HUGE
             for corner in range(8):
                 x = x0 + (_BLOCK if corner & 4 else _ZERO)
@@ -90,13 +80,15 @@ def tile_ranges(start, stride, blocks, R, origins, K, nearest, farthest):
                     farthest[n, row, column] = max(farthest[n, row, column], d_max)
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(**COMPUTE)
 def cast_rays(
     start,
     stride,
     tsdf,
     colors,
-    surface,
+    offsets,
+    leaps,
+    shape,
     voxel_m,
     truncation,
     R,
@@ -111,156 +103,205 @@ def cast_rays(
 ):
     """Render N views into color, depth, normal and valid (see ``Views``; zeroed by the caller).
 
-    ``truncation`` is in voxels; R, origins, K, nearest and farthest as for :func:`tile_ranges`.
+    tsdf [blocks × 512] and colors [blocks × 512, 3] lie block by block, ``offsets`` are their tables; ``leaps`` as from
+    ``bricks.leaps``; shape = (X, Y, Z) of the volume; R, origins, K, nearest, farthest as for :func:`tile_ranges`.
     """
     views, height, width = depth.shape
+    bands = (height + ROWS_PER_PIECE - 1) // ROWS_PER_PIECE
+    rays = np.empty((10, width), np.float32)
+    active, found = np.empty(width + 1, np.uint32), np.empty(width + 1, np.uint32)
+    spare = np.empty(width + 1, np.uint32)
+    ends = np.empty(3, np.float32)
+    for axis in range(3):
+        ends[axis] = np.float32(shape[axis]) - _MARGIN
     step = _CAUTION * truncation / np.float32(FREE)
-    X, Y, Z = tsdf.shape
-    # Cells whose gradient can be taken: one voxel on either side.
-    x_end, y_end, z_end = np.float32(X) - _MARGIN, np.float32(Y) - _MARGIN, np.float32(Z) - _MARGIN
-    for line in range(start, views * height, stride):
-        n, v = line // height, line % height
-        axes, origin = R[n], origins[n]
-        ry = (np.float32(v) - K[3]) / K[1]
-        for u in range(width):
-            s = max(nearest[n, v // VIEW_TILE, u // VIEW_TILE], _NEAREST)
-            end = farthest[n, v // VIEW_TILE, u // VIEW_TILE]
-            if s >= end:
-                continue
-            rx = (np.float32(u) - K[2]) / K[0]
-            gx = axes[0, 0] * rx + axes[0, 1] * ry + axes[0, 2]
-            gy = axes[1, 0] * rx + axes[1, 1] * ry + axes[1, 2]
-            gz = axes[2, 0] * rx + axes[2, 1] * ry + axes[2, 2]
-            s, end = _clip(origin[0], gx, x_end, s, end)
-            s, end = _clip(origin[1], gy, y_end, s, end)
-            s, end = _clip(origin[2], gz, z_end, s, end)
-            if s >= end:
-                continue
-            s = _march(tsdf, surface, step, origin, gx, gy, gz, s, end)
-            if s <= 0:
-                continue
-            x, y, z = origin[0] + s * gx, origin[1] + s * gy, origin[2] + s * gz
-            if not _observed(tsdf, x, y, z):
-                continue
-            nx, ny, nz = _gradient(tsdf, x, y, z)
-            length = sqrt(nx * nx + ny * ny + nz * nz)
-            if length <= 0 or nx * gx + ny * gy + nz * gz >= 0:
-                continue
-            valid[n, v, u] = True
-            depth[n, v, u] = s * voxel_m
-            scale = _ONE / length
-            for c in range(3):
-                normal[n, v, u, c] = (axes[0, c] * nx + axes[1, c] * ny + axes[2, c] * nz) * scale
-                color[n, v, u, c] = colors[int(x + _HALF), int(y + _HALF), int(z + _HALF), c]
+    for piece in range(start, views * bands, stride):
+        n, band = piece // bands, piece % bands
+        for v in range(band * ROWS_PER_PIECE, min((band + 1) * ROWS_PER_PIECE, height)):
+            tile_row = v // VIEW_TILE
+            count = _start_rays(rays, active, R[n], origins[n], K, v, nearest[n, tile_row], farthest[n, tile_row], ends)
+            count = _leap(rays, active, count, found, spare, leaps, origins[n])
+            count = _seek(rays, found, count, active, spare, tsdf, offsets, leaps, step, origins[n])
+            for m in range(count):
+                u = active[m]
+                s = _refine(rays, u, tsdf, offsets, origins[n])
+                if s <= 0:
+                    continue
+                x = origins[n, 0] + s * rays[_RX, u]
+                y = origins[n, 1] + s * rays[_RY, u]
+                z = origins[n, 2] + s * rays[_RZ, u]
+                if not _observed(tsdf, offsets, x, y, z):
+                    continue
+                nx, ny, nz = _gradient(tsdf, offsets, x, y, z)
+                facing = nx * rays[_RX, u] + ny * rays[_RY, u] + nz * rays[_RZ, u]
+                if facing >= 0:
+                    continue
+                valid[n, v, u] = True
+                depth[n, v, u] = s * rays[_COS, u] * voxel_m
+                scale = _ONE / sqrt(nx * nx + ny * ny + nz * nz)
+                i, j, k = np.uint32(x + _HALF), np.uint32(y + _HALF), np.uint32(z + _HALF)
+                voxel = offsets[0][i] + offsets[1][j] + offsets[2][k]
+                for c in range(3):
+                    normal[n, v, u, c] = (R[n, 0, c] * nx + R[n, 1, c] * ny + R[n, 2, c] * nz) * scale
+                    color[n, v, u, c] = colors[voxel, c]
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
-def _clip(o, g, hi, s, end):
-    """Part of [s, end] in which 1 ≤ o + s g ≤ hi."""
-    if abs(g) < np.float32(1e-9):
-        return (s, end) if _ONE <= o <= hi else (end, s)
-    a, b = (_ONE - o) / g, (hi - o) / g
+@njit(**COMPUTE)
+def _start_rays(rays, active, axes, origin, K, v, nearest, farthest, ends):
+    """Set up the rays of image row v; returns the number of those that meet the volume, listed in ``active``."""
+    count = 0
+    ry = (np.float32(v) - K[3]) / K[1]
+    for u in range(rays.shape[1]):
+        rx = (np.float32(u) - K[2]) / K[0]
+        length = sqrt(rx * rx + ry * ry + _ONE)
+        inv_length = _ONE / length
+        x = (axes[0, 0] * rx + axes[0, 1] * ry + axes[0, 2]) * inv_length
+        y = (axes[1, 0] * rx + axes[1, 1] * ry + axes[1, 2]) * inv_length
+        z = (axes[2, 0] * rx + axes[2, 1] * ry + axes[2, 2]) * inv_length
+        tile = u // VIEW_TILE
+        s, end = max(nearest[tile], _NEAREST) * length, farthest[tile] * length
+        s, end = _clip(origin[0], x, ends[0], s, end)
+        s, end = _clip(origin[1], y, ends[1], s, end)
+        s, end = _clip(origin[2], z, ends[2], s, end)
+        rays[_RX, u], rays[_RY, u], rays[_RZ, u], rays[_COS, u] = x, y, z, inv_length
+        rays[_LEAP, u] = _ONE / max(abs(x), max(abs(y), abs(z)))
+        rays[_S, u], rays[_END, u], rays[_OUTSIDE, u], rays[_VALUE_OUTSIDE, u] = s, end, s, _ZERO
+        active[count] = u
+        count += s < end
+    return count
+
+
+@njit(inline="always", **COMPUTE)
+def _clip(o, r, end_of_axis, s, end):
+    """Part of [s, end] in which 1 ≤ o + s r ≤ end_of_axis; a ray along the faces counts as meeting them far away."""
+    r = r if abs(r) > np.float32(1e-9) else np.float32(1e-9)
+    a, b = (_ONE - o) / r, (end_of_axis - o) / r
     return max(s, min(a, b)), min(end, max(a, b))
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def _march(tsdf, surface, step, origin, gx, gy, gz, s, end):
-    """Depth in voxels of the first crossing from positive to negative, or 0 if there is none up to ``end``."""
-    ox, oy, oz = origin[0], origin[1], origin[2]
-    per_voxel = _ONE / sqrt(gx * gx + gy * gy + gz * gz)  # depth per voxel of path
-    behind = s
-    while s < end:
-        x, y, z = ox + s * gx, oy + s * gy, oz + s * gz
-        bi, bj, bk = int(x) >> BLOCK_BITS, int(y) >> BLOCK_BITS, int(z) >> BLOCK_BITS
-        if not surface[bi, bj, bk]:
-            s += min(_exit(x, gx, bi), _exit(y, gy, bj), _exit(z, gz, bk)) + _NUDGE
-            behind = s
-            continue
-        near = tsdf[int(x + _HALF), int(y + _HALF), int(z + _HALF)]
-        if near > _BAND:
-            behind = s
-            s += per_voxel
-            continue
-        value = _interpolate(tsdf, x, y, z)
-        if value <= 0:
-            return _refine(tsdf, ox, oy, oz, gx, gy, gz, behind, s, value)
-        behind = s
-        s += max(value * step, _HALF) * per_voxel
-    return _ZERO
+@njit(**COMPUTE)
+def _leap(rays, active, count, found, spare, leaps, origin):
+    """Advance rays to the first brick that may hold a surface; returns how many got there, listed in ``found``."""
+    stride_x, stride_y = np.uint32(leaps.shape[1] * leaps.shape[2]), np.uint32(leaps.shape[2])
+    flat = leaps.ravel()
+    arrived = 0
+    while count:
+        going = 0
+        for a in range(count):
+            u = active[a]
+            s = rays[_S, u]
+            i = np.uint32(origin[0] + s * rays[_RX, u]) >> _BRICK_BITS
+            j = np.uint32(origin[1] + s * rays[_RY, u]) >> _BRICK_BITS
+            k = np.uint32(origin[2] + s * rays[_RZ, u]) >> _BRICK_BITS
+            leap = flat[i * stride_x + j * stride_y + k]
+            s_next = s + np.float32(leap) * rays[_LEAP, u]
+            rays[_OUTSIDE, u], rays[_S, u] = (s, s_next) if leap else (rays[_OUTSIDE, u], s)
+            # No branches: every ray is written to both lists, and counted in one at most.
+            spare[going] = u
+            found[arrived] = u
+            going += (leap > 0) & (s_next < rays[_END, u])
+            arrived += leap == 0
+        active, spare = spare, active
+        count = going
+    return arrived
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
-def _exit(x, g, block):
-    """Depth until a ray leaves a block along one axis."""
-    if g > 0:
-        return (np.float32((block + 1) << BLOCK_BITS) - x) / g
-    if g < 0:
-        return (np.float32(block << BLOCK_BITS) - x) / g
-    return _HUGE
+@njit(**COMPUTE)
+def _seek(rays, active, count, found, spare, tsdf, offsets, leaps, step, origin):
+    """Sample until the signed distance is not positive; returns how many rays got there, listed in ``found``.
+
+    Leaves the last positive position in _OUTSIDE with its value (0: not sampled), and the first not positive in _S.
+    """
+    stride_x, stride_y = np.uint32(leaps.shape[1] * leaps.shape[2]), np.uint32(leaps.shape[2])
+    flat = leaps.ravel()
+    arrived = 0
+    while count:
+        going = 0
+        for a in range(count):
+            u = active[a]
+            s = rays[_S, u]
+            x, y, z = origin[0] + s * rays[_RX, u], origin[1] + s * rays[_RY, u], origin[2] + s * rays[_RZ, u]
+            i, j, k = np.uint32(x) >> _BRICK_BITS, np.uint32(y) >> _BRICK_BITS, np.uint32(z) >> _BRICK_BITS
+            leap = np.float32(flat[i * stride_x + j * stride_y + k]) * rays[_LEAP, u]
+            value = interpolate(tsdf, offsets[0], offsets[1], offsets[2], x, y, z)
+            inside = value <= 0
+            s_next = s + max(min(max(value * step, _SHORTEST), _LONGEST), leap)
+            rays[_VALUE, u] = value
+            rays[_OUTSIDE, u] = rays[_OUTSIDE, u] if inside else s
+            rays[_VALUE_OUTSIDE, u] = rays[_VALUE_OUTSIDE, u] if inside else value
+            rays[_S, u] = s if inside else s_next
+            spare[going] = u
+            found[arrived] = u
+            going += (not inside) & (s_next < rays[_END, u])
+            arrived += inside
+        active, spare = spare, active
+        count = going
+    return arrived
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def _refine(tsdf, ox, oy, oz, gx, gy, gz, outside, inside, value_inside):
-    """Zero crossing between a depth outside and one inside, by false position; 0 if the first is not outside."""
-    value_outside = _interpolate(tsdf, ox + outside * gx, oy + outside * gy, oz + outside * gz)
+@njit(**COMPUTE)
+def _refine(rays, u, tsdf, offsets, origin):
+    """Where ray u crosses the surface, by false position; 0 if it did not come from outside."""
+    rx, ry, rz = rays[_RX, u], rays[_RY, u], rays[_RZ, u]
+    outside, inside = rays[_OUTSIDE, u], rays[_S, u]
+    value_outside, value_inside = rays[_VALUE_OUTSIDE, u], rays[_VALUE, u]
+    if value_outside == 0:
+        value_outside = _along(tsdf, offsets, origin, rx, ry, rz, outside)
     if value_outside <= 0:
         return _ZERO
-    s = inside
-    for _ in range(2):
-        s = outside + (inside - outside) * value_outside / (value_outside - value_inside)
-        value = _interpolate(tsdf, ox + s * gx, oy + s * gy, oz + s * gz)
-        if value > 0:
-            outside, value_outside = s, value
-        else:
-            inside, value_inside = s, value
+    s = outside + (inside - outside) * value_outside / (value_outside - value_inside)
+    value = _along(tsdf, offsets, origin, rx, ry, rz, s)
+    beyond = value <= 0
+    inside, value_inside = (s, value) if beyond else (inside, value_inside)
+    outside, value_outside = (outside, value_outside) if beyond else (s, value)
     return outside + (inside - outside) * value_outside / (value_outside - value_inside)
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
-def _interpolate(tsdf, x, y, z):
-    """Trilinear signed distance in quanta; unseen counts as free."""
-    i, j, k = int(x), int(y), int(z)
-    a, b, c = x - np.float32(i), y - np.float32(j), z - np.float32(k)
-    t00 = np.float32(tsdf[i, j, k]) * (_ONE - c) + np.float32(tsdf[i, j, k + 1]) * c
-    t01 = np.float32(tsdf[i, j + 1, k]) * (_ONE - c) + np.float32(tsdf[i, j + 1, k + 1]) * c
-    t10 = np.float32(tsdf[i + 1, j, k]) * (_ONE - c) + np.float32(tsdf[i + 1, j, k + 1]) * c
-    t11 = np.float32(tsdf[i + 1, j + 1, k]) * (_ONE - c) + np.float32(tsdf[i + 1, j + 1, k + 1]) * c
-    return (t00 * (_ONE - b) + t01 * b) * (_ONE - a) + (t10 * (_ONE - b) + t11 * b) * a
+@njit(inline="always", **COMPUTE)
+def _along(tsdf, offsets, origin, rx, ry, rz, s):
+    x, y, z = origin[0] + s * rx, origin[1] + s * ry, origin[2] + s * rz
+    return interpolate(tsdf, offsets[0], offsets[1], offsets[2], x, y, z)
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
-def _observed(tsdf, x, y, z):
+@njit(**COMPUTE)
+def _observed(tsdf, offsets, x, y, z):
     """Whether all eight voxels around a point have been observed."""
-    i, j, k = int(x), int(y), int(z)
+    i, j, k = np.uint32(x), np.uint32(y), np.uint32(z)
     highest = np.int16(-32768)
-    for a in range(i, i + 2):
-        for b in range(j, j + 2):
-            highest = max(highest, max(tsdf[a, b, k], tsdf[a, b, k + 1]))
+    for corner in range(8):
+        a, b, c = np.uint32(corner >> 2), np.uint32(corner >> 1 & 1), np.uint32(corner & 1)
+        highest = max(highest, tsdf[offsets[0][i + a] + offsets[1][j + b] + offsets[2][k + c]])
     return highest != UNSEEN
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
-def _slope(before, first, second, after, u):
-    """Derivative by central differences at u between two voxels; an unseen neighbour is replaced by extrapolation."""
-    rise = np.float32(second) - np.float32(first)
-    left = rise if before == UNSEEN else _HALF * (np.float32(second) - np.float32(before))
-    right = rise if after == UNSEEN else _HALF * (np.float32(after) - np.float32(first))
-    return left + u * (right - left)
+@njit(inline="always", **COMPUTE)
+def _slope(tsdf, base, before, first, second, after, t):
+    """Derivative by central differences at t between two voxels; an unseen neighbour is replaced by extrapolation."""
+    v0, v1, v2, v3 = tsdf[base + before], tsdf[base + first], tsdf[base + second], tsdf[base + after]
+    rise = np.float32(v2) - np.float32(v1)
+    left = rise if v0 == UNSEEN else _HALF * (np.float32(v2) - np.float32(v0))
+    right = rise if v3 == UNSEEN else _HALF * (np.float32(v3) - np.float32(v1))
+    return left + t * (right - left)
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def _gradient(tsdf, x, y, z):
-    """Gradient of the signed distance in quanta per voxel, [3], at a point whose cell has been observed."""
-    i, j, k = int(x), int(y), int(z)
+@njit(**COMPUTE)
+def _gradient(tsdf, offsets, x, y, z):
+    """Gradient of the signed distance in quanta per voxel at a point whose cell has been observed."""
+    i, j, k = np.uint32(x), np.uint32(y), np.uint32(z)
     a, b, c = x - np.float32(i), y - np.float32(j), z - np.float32(k)
+    one, two = np.uint32(1), np.uint32(2)
+    X, Y, Z = offsets
+    i0, i1, i2, i3 = X[i - one], X[i], X[i + one], X[i + two]
+    j0, j1, j2, j3 = Y[j - one], Y[j], Y[j + one], Y[j + two]
+    k0, k1, k2, k3 = Z[k - one], Z[k], Z[k + one], Z[k + two]
     nx, ny, nz = _ZERO, _ZERO, _ZERO
-    for p in range(2):
-        wa, wb = (a if p else _ONE - a), (b if p else _ONE - b)
-        ip, jp = i + p, j + p
-        for q in range(2):
-            wb_q, wc = (b if q else _ONE - b), (c if q else _ONE - c)
-            jq, kq = j + q, k + q
-            nx += wb * wc * _slope(tsdf[i - 1, jp, kq], tsdf[i, jp, kq], tsdf[i + 1, jp, kq], tsdf[i + 2, jp, kq], a)
-            ny += wa * wc * _slope(tsdf[ip, j - 1, kq], tsdf[ip, j, kq], tsdf[ip, j + 1, kq], tsdf[ip, j + 2, kq], b)
-            nz += wa * wb_q * _slope(tsdf[ip, jq, k - 1], tsdf[ip, jq, k], tsdf[ip, jq, k + 1], tsdf[ip, jq, k + 2], c)
+    for corner in range(4):
+        high, low = corner >= 2, corner % 2 == 1
+        wa, wb = (a if high else _ONE - a), (b if high else _ONE - b)
+        wb_low, wc = (b if low else _ONE - b), (c if low else _ONE - c)
+        ip, jp = (i2 if high else i1), (j2 if high else j1)
+        jq, kq = (j2 if low else j1), (k2 if low else k1)
+        nx += wb * wc * _slope(tsdf, jp + kq, i0, i1, i2, i3, a)
+        ny += wa * wc * _slope(tsdf, ip + kq, j0, j1, j2, j3, b)
+        nz += wa * wb_low * _slope(tsdf, ip + jq, k0, k1, k2, k3, c)
     return nx, ny, nz

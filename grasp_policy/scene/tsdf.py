@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from grasp_policy.scene import fusion, raycast
+from grasp_policy.scene.bricks import leaps, surface_blocks
 from grasp_policy.scene.parallel import run_strided
 from grasp_policy.scene.views import Views
-from grasp_policy.scene.voxels import BLOCK, BLOCK_UNSEEN, UNSEEN
+from grasp_policy.scene.voxels import BLOCK, BLOCK_VOXELS, FREE, UNSEEN, block_grid, dense, offset_tables
 from wildgrasp.geometry import PinholeCamera, inverse
 
 
@@ -56,22 +57,22 @@ class TsdfScene:
         self.volume = volume
         self.truncation_m = truncation_m
         self.alpha = alpha
-        blocks = tuple((n + BLOCK - 1) // BLOCK for n in volume.shape)
-        self._tsdf = np.full(volume.shape, UNSEEN, np.int16)
-        self._colors = np.zeros((*volume.shape, 3), np.uint8)
-        self._state = np.full(blocks, BLOCK_UNSEEN, np.uint8)
+        self._grid = block_grid(volume.shape)
+        self._offsets = offset_tables(self._grid)
+        blocks = int(np.prod(self._grid))
+        self._tsdf = np.full((blocks, BLOCK_VOXELS), UNSEEN, np.int16)
+        self._colors = np.zeros((blocks, BLOCK_VOXELS, 3), np.uint8)
+        self._free = np.zeros(blocks, np.bool_)
         self._solid = np.zeros(blocks, np.bool_)
         self._touched = np.zeros(blocks, np.bool_)
-        self._surface = np.zeros(blocks, np.bool_)
-        self._surface_blocks = np.zeros((0, 3), np.int32)
+        self._surface: tuple[NDArray[np.int32], NDArray[np.uint8]] | None = None
 
     def reset(self) -> None:
         """Forget everything: the start of an episode."""
         self._tsdf.fill(UNSEEN)
-        self._state.fill(BLOCK_UNSEEN)
+        self._free.fill(False)
         self._solid.fill(False)
-        self._surface.fill(False)
-        self._surface_blocks = np.zeros((0, 3), np.int32)
+        self._surface = None
 
     def integrate(
         self,
@@ -91,34 +92,40 @@ class TsdfScene:
         """
         color, depth, ignore = _checked_images(color, depth, ignore, camera)
         T_camera_world = inverse(_checked_poses(T_world_camera)[0])
-        tiles = (-(-camera.height // fusion.TILE), -(-camera.width // fusion.TILE))
-        clean = np.empty_like(depth)
+        size, pixels = (camera.height, camera.width), camera.height * camera.width
+        tiles = tuple(-(-n // fusion.TILE) for n in size)
         tile_min, tile_max = np.empty(tiles, np.float32), np.empty(tiles, np.float32)
-        has_ignore = ignore is not None
+        clean = np.zeros(pixels + 1, np.float32)  # the extra pixel has no depth
         run_strided(
-            fusion.clean_depth, depth, ignore if has_ignore else _NO_MASK, has_ignore, clean, tile_min, tile_max
+            fusion.clean_depth,
+            depth,
+            _NO_MASK if ignore is None else ignore,
+            ignore is not None,
+            clean[:pixels].reshape(size),
+            tile_min,
+            tile_max,
         )
-        base = T_camera_world[:3, :3] @ np.array(self.volume.origin) + T_camera_world[:3, 3]
-        steps = T_camera_world[:3, :3].T * self.volume.voxel_m
+        base, steps = _homogeneous_pixels(self.volume, camera, T_camera_world)
         run_strided(
             fusion.fuse_blocks,
             self._tsdf,
             self._colors,
-            self._state,
+            self._free,
             self._solid,
             self._touched,
+            self._grid,
             clean,
-            color,
+            color.reshape(pixels, 3),
+            size,
             tile_min,
             tile_max,
-            _intrinsics(camera),
             base.astype(np.float32),
-            np.ascontiguousarray(steps, np.float32),
+            steps.astype(np.float32),
+            np.ascontiguousarray((_VOXELS_OF_A_BLOCK @ steps).T, np.float32),
             np.float32(self.truncation_m),
             np.float32(self.alpha),
         )
-        raycast.mark_surface_blocks(self._solid, self._surface)
-        self._surface_blocks = np.argwhere(self._surface).astype(np.int32)
+        self._surface = None
         return int(np.count_nonzero(self._touched))
 
     def render(self, camera: PinholeCamera, T_world_camera: NDArray[np.float64]) -> Views:
@@ -130,7 +137,8 @@ class TsdfScene:
         K = _intrinsics(camera)
         tiles = (count, -(-height // raycast.VIEW_TILE), -(-width // raycast.VIEW_TILE))
         nearest, farthest = np.empty(tiles, np.float32), np.empty(tiles, np.float32)
-        run_strided(raycast.tile_ranges, self._surface_blocks, R, origins, K, nearest, farthest)
+        blocks, leap_grid = self._surface_index()
+        run_strided(raycast.tile_ranges, blocks, R, origins, K, nearest, farthest)
         views = Views(
             np.zeros((count, height, width, 3), np.uint8),
             np.zeros((count, height, width), np.float32),
@@ -139,9 +147,11 @@ class TsdfScene:
         )
         run_strided(
             raycast.cast_rays,
-            self._tsdf,
-            self._colors,
-            self._surface,
+            self._tsdf.reshape(-1),
+            self._colors.reshape(-1, 3),
+            self._offsets,
+            leap_grid,
+            self.volume.shape,
             np.float32(self.volume.voxel_m),
             np.float32(self.truncation_m / self.volume.voxel_m),
             R,
@@ -155,6 +165,37 @@ class TsdfScene:
             views.valid,
         )
         return views
+
+    def to_dense(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """A copy as arrays: signed distance [X, Y, Z] in metres, NaN where unseen, and colour [X, Y, Z, 3].
+
+        Distances are positive in front of surfaces and end at ± the truncation. Colour means something only near them.
+        """
+        quanta = dense(self._tsdf.reshape(-1), self._grid, self.volume.shape)
+        distance = np.where(quanta == UNSEEN, np.nan, quanta * (self.truncation_m / FREE)).astype(np.float32)
+        return distance, dense(self._colors.reshape(-1, 3), self._grid, self.volume.shape).copy()
+
+    def _surface_index(self) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+        """Surface blocks and leaps for ray casting; made when first needed after a fusion."""
+        if self._surface is None:
+            solid = self._solid.reshape(self._grid)
+            self._surface = surface_blocks(solid), leaps(self._tsdf, solid)
+        return self._surface
+
+
+_VOXELS_OF_A_BLOCK = np.stack(np.mgrid[:BLOCK, :BLOCK, :BLOCK], axis=-1).reshape(BLOCK_VOXELS, 3)
+
+
+def _homogeneous_pixels(
+    volume: Volume, camera: PinholeCamera, T_camera_world: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(base [3], steps [3, 3]): voxel (i, j, k) is at (u z, v z, z) = base + (i, j, k) @ steps.
+
+    u and v are shifted by half a pixel, so that truncating them rounds to the nearest pixel centre.
+    """
+    K = camera.matrix + np.array([[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]])
+    P = K @ T_camera_world[:3, :3]
+    return P @ np.array(volume.origin) + K @ T_camera_world[:3, 3], P.T * volume.voxel_m
 
 
 _NO_MASK = np.zeros((1, 1), np.bool_)
