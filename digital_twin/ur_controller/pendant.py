@@ -1,0 +1,78 @@
+"""The hands at the simulated controller: words on standard input do what an operator does at a teach pendant.
+
+``protective-stop``, ``emergency-stop``, ``release-emergency-stop``, ``local``, ``remote``, ``gripper-silent``,
+``gripper-answers``, ``gripper-trip``, ``object MM``, ``no-object``, ``report``. Each is answered by one line of JSON
+on standard output: the machine's state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+
+import numpy as np
+
+from digital_twin.ur_controller.machine import Machine
+from digital_twin.ur_controller.plant import IdealFingers
+from digital_twin.ur_controller.poses import tool_pose
+from digital_twin.ur_controller.rg2 import Rg2
+from digital_twin.ur_controller.server import CycleTimes
+
+
+async def obey_stdin(machine: Machine, rg2: Rg2, times: CycleTimes) -> None:
+    """Obey until standard input ends."""
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := await reader.readline():
+        word, _, argument = line.decode().strip().partition(" ")
+        known = obey(word, argument, machine, rg2)
+        print(json.dumps(report(machine, rg2, times) if known else {"error": f"unknown word {word!r}"}), flush=True)
+
+
+def obey(word: str, argument: str, machine: Machine, rg2: Rg2) -> bool:
+    """Do one thing; False when the word is not known."""
+    actions: dict[str, Callable[[], object]] = {
+        "report": lambda: None,
+        "protective-stop": lambda: machine.protective_stop("pendant"),
+        "emergency-stop": machine.emergency_stop,
+        "release-emergency-stop": machine.release_emergency_stop,
+        "local": lambda: setattr(machine, "remote_control", False),
+        "remote": lambda: setattr(machine, "remote_control", True),
+        "gripper-silent": lambda: setattr(rg2, "silent", True),
+        "gripper-answers": lambda: setattr(rg2, "silent", False),
+        "gripper-trip": lambda: setattr(rg2, "tripped", True),
+        "object": lambda: _put_object(rg2, float(argument) * 1e-3),
+        "no-object": lambda: _put_object(rg2, None),
+    }
+    action = actions.get(word)
+    if action is None:
+        return False
+    action()
+    return True
+
+
+def report(machine: Machine, rg2: Rg2, times: CycleTimes) -> dict:
+    """What can be seen from outside the machine, for whoever stands beside it."""
+    width_m, busy, grip = rg2.fingers.read()
+    return {
+        "time_s": machine.time,
+        "q": machine.q.tolist(),
+        "fastest_joint_rad_s": float(np.abs(machine.qd).max()),
+        "flange": tool_pose(machine, machine.q, [0.0] * 6).tolist(),
+        "safety": machine.safety.name,
+        "running": machine.running,
+        "watchdog_armed": machine.watchdog is not None,
+        "scripts_loaded": machine.scripts_loaded,
+        "messages": list(machine.messages)[-20:],
+        "gripper_width_m": width_m,
+        "gripper_busy": busy,
+        "gripper_holds": grip,
+        "late_ms_p99": times.p99_ms(),
+    }
+
+
+def _put_object(rg2: Rg2, width_m: float | None) -> None:
+    if isinstance(rg2.fingers, IdealFingers):
+        rg2.fingers.object_width_m = width_m
