@@ -36,6 +36,7 @@ class MaskConfig:
     min_area_px: int = 150  # smaller than this nothing is an object
     min_motion_m: float = 0.015  # pairs with less motion cannot tell the hypotheses apart
     min_rotation_rad: float = 0.06
+    finger_margin_px: int = 1  # around the closed fingers when they are subtracted from what they hold
     max_gripper_fraction: float = 0.45  # of the image
     reach_px: int = 60  # an object touches or nearly touches the fingertips
     same_surface_m: float = 0.015  # carried back, an object's depth must agree this well

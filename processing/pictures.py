@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from wildgrasp.sessions.session import Poses, Session
@@ -50,6 +51,7 @@ def _draw(session: Session, poses: Poses, space, time) -> None:
     known = np.array([s != "lost" for s in poses.status])
     up = _up(T, known)
     path = np.where(known[:, None], T[:, :3, 3], np.nan) @ up.T
+    path[:, 2] -= np.nanmin(path[:, 2])
     seconds = (session.times_ns[poses.frame_ids] - session.times_ns[0]) * 1e-9
     space.plot(*path.T, color=PATH, lw=1.2, label="fingertips" if T_camera_tip is not None else "camera")
     time.plot(seconds, path[:, 2], color=PATH, lw=1.2)
@@ -61,6 +63,8 @@ def _draw(session: Session, poses: Poses, space, time) -> None:
         time.annotate(f"{number + 1} {row['outcome']}", (seconds[hold.start], path[hold.start, 2]), fontsize=8)
     for n in np.flatnonzero(~known):
         time.axvspan(seconds[n] - 0.02, seconds[n] + 0.02, color=LOST, alpha=0.3, lw=0)
+    for axis in (space.xaxis, space.yaxis, space.zaxis):
+        axis.set_major_locator(MaxNLocator(4))
     space.set_xlabel("x [m]")
     space.set_ylabel("y [m]")
     space.set_zlabel("height [m]")

@@ -97,7 +97,7 @@ def _steps(session: Session, config: ProcessConfig) -> list[Step]:
     return [
         Step("attempts", "1", config.attempts, (), partial(find_session_attempts, session, config.attempts)),
         Step(
-            "masks", "1", _MaskStepConfig(*masks), ("attempts",), partial(find_session_masks, session, attempts, masks)
+            "masks", "2", _MaskStepConfig(*masks), ("attempts",), partial(find_session_masks, session, attempts, masks)
         ),
         Step(
             "tracking",

@@ -18,12 +18,14 @@ from numpy.typing import NDArray
 
 from processing.accuracy import compare_poses
 from processing.attempts import Attempt, AttemptConfig, find_attempts
+from processing.fingers import median_depth, visible_gripper
 from processing.ignored import IgnoreConfig, Ignored, openings_at_frames, views
 from processing.masks import ClipImages, MaskConfig, ObjectMask, carry_to, object_mask, static_mask
 from processing.steps import Found
 from processing.tracking.keyframe_tracker import KeyframeTracker, TrackerConfig
 from processing.tracking.trajectory import verdict_of
 from wildgrasp.geometry import to_vector
+from wildgrasp.rig import MAX_OPENING_M
 from wildgrasp.sessions.blobs import BlobRef
 from wildgrasp.sessions.session import Session, SessionEdit
 
@@ -106,8 +108,17 @@ def find_session_masks(
         if attempt.outcome == "empty":
             continue
         clip = _rough_clip(session, ignored, _sample(session, attempt.hold, clips), rough)
-        fingers = ignored.gripper(attempt.opening if attempt.opening is not None else 1.0)
-        objects[attempt.number] = object_mask(clip, session.camera, fingers, fingertip_px, masks)
+        width = MAX_OPENING_M * (1.0 if attempt.opening is None else attempt.opening)
+        if not clip.depths:
+            continue
+        fingers = visible_gripper(
+            session.camera,
+            session.T_camera_fingertip,
+            width,
+            median_depth(clip.depths),
+            masks.finger_margin_px,
+        )
+        objects[attempt.number] = object_mask(clip, session.camera, fingers | learned, fingertip_px, masks)
 
     def write(edit: SessionEdit) -> None:
         _clear_masks(edit)

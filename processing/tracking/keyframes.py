@@ -52,7 +52,7 @@ def relative_pose(
     rng: np.random.Generator,
     min_matches: int = 15,
 ) -> Array | None:
-    """Coarse T_keyframe_camera [4, 4] of an image with descriptors ``seen``, from pairs [M, 2]; None without a majority."""
+    """Coarse T_keyframe_camera [4, 4] of an image with descriptors ``seen``, from pairs [M, 2], or None."""
     if len(pairs) < min_matches:
         return None
     own, other = keyframe.descriptors.pixels[pairs[:, 0]], seen.pixels[pairs[:, 1]]

@@ -111,7 +111,7 @@ def handheld_path(rng: np.random.Generator, frames: int, tremor: float = 1.0) ->
 def draw(
     scene: Sequence[Rectangle], camera: PinholeCamera, T_world_camera: NDArray[np.float64]
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.bool_]]:
-    """Colour [H, W, 3], exact depth [H, W] in metres (0 = nothing hit), where the surface is fixed in the camera [H, W]."""
+    """Colour [H, W, 3], exact depth [H, W] in metres (0: nothing hit), and what is fixed in the camera [H, W]."""
     h, w = camera.height, camera.width
     color, depth = np.zeros((h, w, 3), np.uint8), np.full((h, w), np.inf)
     attached = np.zeros((h, w), bool)
