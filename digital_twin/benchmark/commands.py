@@ -13,6 +13,7 @@ from rich.table import Table
 
 from digital_twin.benchmark.evaluation import EvaluationPlan, evaluate_plan
 from digital_twin.benchmark.results import Evaluation
+from digital_twin.world.cell_meshes import MeshLibrary, load_meshes
 from digital_twin.world.cell_reality import Difficulty
 from digital_twin.world.cell_scene import PileSettings
 from digital_twin.world.objects import Family
@@ -25,6 +26,8 @@ def evaluate(
     seed: int = 0,
     difficulty: Difficulty = "nominal",
     family: Family = "test",
+    objects: Path | None = None,
+    scale: float = 1.0,
     workers: int = 0,
     json_file: Path | None = None,
 ) -> int:
@@ -37,12 +40,17 @@ def evaluate(
         seed: the same seed gives every policy the same scenes.
         difficulty: how far the rig is from its ideal: noise, latency, hand-eye error, friction.
         family: the family of objects: "test" was never seen in training.
+        objects: a folder of .obj, .stl or .ply meshes in metres, instead of the family.
+        scale: metres per unit of those meshes.
         workers: processes; 0 means one per core.
         json_file: write all rows here; an interrupted run with the same settings goes on from there.
     """
-    plan = EvaluationPlan(scene, policy, episodes, seed, difficulty, PileSettings(family=family))
+    pile = PileSettings(family=family, meshes=objects, mesh_scale=scale)
+    plan = EvaluationPlan(scene, policy, episodes, seed, difficulty, pile)
     partial = None if json_file is None else json_file.with_suffix(".partial.jsonl")
     console = Console()
+    if objects is not None:
+        _report_meshes(load_meshes(objects, scale), console)
     with Progress(console=console) as progress:
         task = progress.add_task(f"{policy} in {scene}", total=episodes)
         evaluation = evaluate_plan(
@@ -52,6 +60,14 @@ def evaluate(
     if json_file is not None:
         json_file.write_text(json.dumps(evaluation.to_json(), indent=1))
     return 0
+
+
+def _report_meshes(library: MeshLibrary, console: Console) -> None:
+    console.print(f"{len(library.objects)} objects from meshes")
+    for name in library.too_wide:
+        console.print(f"left out: {name} is wider than the gripper opens, in every direction")
+    for reason in library.unreadable:
+        console.print(f"left out: {reason}")
 
 
 def show(evaluation: Evaluation, console: Console) -> None:

@@ -14,12 +14,12 @@ import numpy as np
 
 from digital_twin.world import gripper_model
 from digital_twin.world.cell_reality import Reality
-from digital_twin.world.cell_scene import ARM, GRIPPER, T_WORLD_BASE, PileSettings, add_robot, build_tabletop
+from digital_twin.world.cell_scene import ARM, GRIPPER, T_WORLD_BASE, CellScene, PileSettings, add_robot, build_tabletop
 from digital_twin.world.cell_truth import LiftJudge
 from digital_twin.world.gripper_model import GripperModelConfig
 from digital_twin.world.robot_arm import JointServo
 from digital_twin.world.robot_fingers import FingerDrive, FingerSettings, FingerState
-from digital_twin.world.scene import TIMESTEP_S, SceneSpec, settle
+from digital_twin.world.scene import TIMESTEP_S, settle
 from wildgrasp import rig
 from wildgrasp.geometry import Array, inverse, pose
 
@@ -43,7 +43,7 @@ class CellSettings:
 class RobotCell:
     """A compiled cell. :meth:`step` lets time pass; everything else reads or commands."""
 
-    def __init__(self, settings: CellSettings | None = None, scene: SceneSpec | None = None) -> None:
+    def __init__(self, settings: CellSettings | None = None, scene: CellScene | None = None) -> None:
         """``scene`` replaces the pile of the settings by any other scene that is still open."""
         self.settings = settings or CellSettings()
         rng = np.random.default_rng(self.settings.seed)
@@ -53,12 +53,10 @@ class RobotCell:
         add_robot(scene.spec, gripper, self.T_fingertip_camera)
         self.model = scene.spec.compile()
         self.data = mujoco.MjData(self.model)
-        self.object_kinds = {
-            name: thing.shape.kind for name, thing in zip(scene.object_names, scene.objects, strict=True)
-        }
+        self.object_kinds = scene.kinds
         self._find_addresses()
         self.place_robot(self.settings.start_q)
-        settle(self.model, self.data, scene.object_names)
+        settle(self.model, self.data, tuple(scene.kinds))
         self._settled = self.data.qpos.copy()
         self.reset()
 

@@ -1,12 +1,13 @@
-"""The in-process robot keeps its promises: limits, waiting, interpolation, and time that passes only while one waits."""
+"""The in-process robot keeps its promises: limits, waiting, interpolation, and time that passes only in waits."""
 
 import numpy as np
 import pytest
 
 from digital_twin.benchmark.inprocess import CYCLE_S, InProcessArm, InProcessCamera, InProcessGripper, VirtualRobot
 from digital_twin.world.cell_reality import Reality
+from digital_twin.world.cell_scene import CellScene
 from digital_twin.world.robot_cell import CellSettings, RobotCell
-from digital_twin.world.scene import SceneSpec, build_scene
+from digital_twin.world.scene import build_scene
 from robot_runner.arm.base import MotionLimits
 from robot_runner.arm.kinematics import UR5, forward
 from wildgrasp.errors import RobotError
@@ -18,7 +19,7 @@ LIMITS = MotionLimits()
 @pytest.fixture(scope="module")
 def cell():
     scene = build_scene(1, n_objects=0)
-    return RobotCell(CellSettings(reality=Reality(camera_latency_s=0.048)), SceneSpec(scene.spec, (), ()))
+    return RobotCell(CellSettings(reality=Reality(camera_latency_s=0.048)), CellScene(scene.spec, {}))
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from digital_twin.world.cell_reality import RANGES, Reality, sample_reality
-from digital_twin.world.cell_scene import T_WORLD_BASE
+from digital_twin.world.cell_scene import T_WORLD_BASE, CellScene
 from digital_twin.world.objects import HouseholdObject, add_object
 from digital_twin.world.robot_cell import START_Q, CellSettings, RobotCell
-from digital_twin.world.scene import SceneSpec, build_scene
+from digital_twin.world.scene import build_scene
 from digital_twin.world.shapes import Part, Shape
 from robot_runner.arm.kinematics import UR5, forward, inverse_near
 from wildgrasp.geometry import inverse, pose
@@ -24,8 +24,7 @@ def cell_with_block(reality=None, lying_at=(0.0, 0.0, 0.021)):
     scene = build_scene(3, n_objects=0)
     T = pose(np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]), np.array(lying_at))
     add_object(scene.spec, BLOCK, "block", T)
-    scene = SceneSpec(scene.spec, (BLOCK,), ("block",))
-    return RobotCell(CellSettings(reality=reality or Reality()), scene)
+    return RobotCell(CellSettings(reality=reality or Reality()), CellScene(scene.spec, {"block": "block"}))
 
 
 def joints_above_block(height_m, start):
