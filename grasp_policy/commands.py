@@ -35,9 +35,10 @@ def train(
     Args:
         sessions: Processed sessions, or folders that hold some.
         out: The checkpoint to write.
-        data: Where training states are kept between runs (a few hundred kilobytes each); by default beside the
-        checkpoint. workers: Processes that make training states. config: The training. states: How sessions become
-        training states.
+        data: Where training states are kept between runs, by default beside the checkpoint; some 150 kB each.
+        workers: Processes that make training states.
+        config: The training.
+        states: How sessions become training states.
     """
     console = Console()
     folder = data if data is not None else out.with_suffix(".data")

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wildgrasp.errors import SessionError
-from wildgrasp.geometry import from_vector
+from wildgrasp.geometry import from_vector, rotation_angle
 from wildgrasp.rig import MAX_OPENING_M, NOMINAL_T_CAMERA_FINGERTIP, gripper_mask
 from wildgrasp.sessions.blobs import BlobRef
 from wildgrasp.sessions.session import Session
 
 POSE_SOURCE = "tracking"
-MOVED_RADIUS_M = 0.08  # what was released this close to a later grasp is taken to be the object of that grasp
+SAME_OBJECT_M = 0.08  # a grasp and a release this close to each other are taken to be of the same object
+PUT_BACK_M, PUT_BACK_RAD = 0.015, 0.25  # an object let go this close to where it was grasped has not moved
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Attempt:
     id: int
     frame_start: int
     frame_grasp: int
-    held: bool
+    held: bool  # until it was let go
     T_world_grasp: NDArray[np.float64] | None  # [4, 4] T_world_fingertip
     T_world_release: NDArray[np.float64] | None  # [4, 4] T_world_fingertip where the object was let go
 
@@ -67,19 +68,35 @@ def read_approaches(session: Session) -> list[Approach]:
 def grasps_possible_at(attempts: list[Attempt], index: int) -> NDArray[np.float64]:
     """Grasps [G, 4, 4] that the scene before attempt ``index`` allowed, that attempt's own first.
 
-    These are the held grasps of it and of all later attempts: their objects had not been moved yet. A later grasp
-    near a place where something was released in between is left out, because that object came there only then.
+    Of this and later attempts: where they grasped, unless something was put down there in between. Of earlier ones:
+    where they let go, for what one lets go one can grasp again, unless it was taken away in between. An object that
+    was put back where it had been has not moved.
     """
-    pool: list[NDArray[np.float64]] = []
-    released: list[NDArray[np.float64]] = []
-    for attempt in attempts[index:]:
-        if attempt.held and attempt.T_world_grasp is not None:
-            position = attempt.T_world_grasp[:3, 3]
-            if all(np.linalg.norm(position - place) > MOVED_RADIUS_M for place in released):
-                pool.append(attempt.T_world_grasp)
-        if attempt.T_world_release is not None:
-            released.append(attempt.T_world_release[:3, 3])
+    pool = []
+    for number in range(index, len(attempts)):
+        grasp = attempts[number].T_world_grasp
+        brought = [a.T_world_release for a in attempts[index:number] if _moved(a)]
+        if attempts[number].held and grasp is not None and not _near(grasp, brought):
+            pool.append(grasp)
+    for number in range(index):
+        release = attempts[number].T_world_release
+        taken = [a.T_world_grasp for a in attempts[number + 1 : index] if _moved(a)]
+        if attempts[number].held and release is not None and not _near(release, taken):
+            pool.append(release)
     return np.stack(pool)
+
+
+def _moved(attempt: Attempt) -> bool:
+    """Whether an object stands elsewhere after an attempt. One that held nothing moved nothing that we know of."""
+    grasp, release = attempt.T_world_grasp, attempt.T_world_release
+    if not attempt.held or grasp is None or release is None:
+        return attempt.held
+    turned = rotation_angle(grasp[:3, :3].T @ release[:3, :3])
+    return bool(np.linalg.norm(grasp[:3, 3] - release[:3, 3]) > PUT_BACK_M or turned > PUT_BACK_RAD)
+
+
+def _near(T: NDArray[np.float64], places: list[NDArray[np.float64] | None]) -> bool:
+    return any(p is not None and np.linalg.norm(T[:3, 3] - p[:3, 3]) < SAME_OBJECT_M for p in places)
 
 
 def gripper_pixels(session: Session) -> NDArray[np.bool_]:

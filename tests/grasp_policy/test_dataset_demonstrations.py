@@ -41,7 +41,19 @@ def test_pool_holds_this_and_later_grasps_but_no_earlier_or_failed_ones() -> Non
 def test_an_object_that_was_put_there_later_is_not_in_the_pool_of_before() -> None:
     attempts = [attempt(0, 0.0, release_x=0.5), attempt(1, 0.52), attempt(2, 0.9)]
     np.testing.assert_array_equal(grasps_possible_at(attempts, 0)[:, 0, 3], [0.0, 0.9])
-    np.testing.assert_array_equal(grasps_possible_at(attempts, 1)[:, 0, 3], [0.52, 0.9])
+
+
+def test_what_was_let_go_can_be_grasped_again_until_it_is_taken_away() -> None:
+    attempts = [attempt(0, 0.0, release_x=0.5), attempt(1, 0.3), attempt(2, 0.52, release_x=0.9), attempt(3, 0.7)]
+    np.testing.assert_array_equal(grasps_possible_at(attempts, 1)[:, 0, 3], [0.3, 0.52, 0.7, 0.5])
+    np.testing.assert_array_equal(grasps_possible_at(attempts, 2)[:, 0, 3], [0.52, 0.7, 0.5])
+    np.testing.assert_array_equal(grasps_possible_at(attempts, 3)[:, 0, 3], [0.7, 0.9])
+
+
+def test_grasps_of_an_object_that_is_put_back_each_time_hold_before_and_after() -> None:
+    attempts = [attempt(0, 0.0, release_x=0.01), attempt(1, 0.03, release_x=0.03), attempt(2, -0.02)]
+    np.testing.assert_array_equal(grasps_possible_at(attempts, 0)[:, 0, 3], [0.0, 0.03, -0.02])
+    np.testing.assert_array_equal(grasps_possible_at(attempts, 2)[:, 0, 3], [-0.02, 0.01, 0.03])
 
 
 # --- reading sessions -------------------------------------------------------------------------------------------------
@@ -50,7 +62,7 @@ def test_an_object_that_was_put_there_later_is_not_in_the_pool_of_before() -> No
 def test_approaches_are_read_with_their_pool(session_path: Path) -> None:
     with Session(session_path) as session:
         first, second = read_approaches(session)
-        assert len(first.T_world_grasps) == 2 and len(second.T_world_grasps) == 1
+        assert len(first.T_world_grasps) == 2 and len(second.T_world_grasps) == 2
         end = first.T_world_camera[-1] @ NOMINAL_T_CAMERA_FINGERTIP
         np.testing.assert_allclose(end, first.T_world_grasp, atol=1e-6)
         assert len(first.frame_ids) == 16
