@@ -58,6 +58,11 @@ def check_index_files(session: Path) -> None:
 
 def sync_folder(path: Path) -> None:
     """Put the names in a folder on the disk."""
+    sync_file(path)
+
+
+def sync_file(path: Path) -> None:
+    """Put what was written to a file on the disk."""
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)

@@ -16,7 +16,7 @@ from wildgrasp.errors import SessionError
 from wildgrasp.sessions import rows, schema
 from wildgrasp.sessions.blobs import read_record
 from wildgrasp.sessions.index import NewerFormatError, camera_from_json, open_index
-from wildgrasp.sessions.layout import INDEX_FILES, INDEX_NAME, FolderLock, blob_path, sync_folder
+from wildgrasp.sessions.layout import INDEX_FILES, INDEX_NAME, FolderLock, blob_path, sync_file, sync_folder
 from wildgrasp.sessions.survey import FoundFrame, Survey, survey
 
 _UNFINISHED = f"{INDEX_NAME}.repairing"
@@ -77,7 +77,7 @@ def _require_camera(path: Path, found: Survey) -> None:
 
 def _build(index: Path, found: Survey) -> dict[int, int]:
     """Write the new index; returns the new id of every frame that is in it by its recorded id."""
-    db = rows.create_index(index)
+    db = rows.create_scratch_index(index)
     try:
         db.execute("BEGIN")
         frames = _usable(found)
@@ -161,7 +161,7 @@ def _carry_over(path: Path, unfinished: Path, ids: dict[int, int], found: Survey
         raise
     except SessionError:
         return 0, False
-    new = sqlite3.connect(unfinished, isolation_level=None)
+    new = rows.open_scratch_index(unfinished)
     try:
         indexed = dict(old.execute("SELECT id, t_ns FROM frames").fetchall())
         times = {ids[frame.id]: frame.t_ns for frame in found.frames if frame.id in ids}
@@ -212,6 +212,7 @@ def _put_in_place(path: Path, unfinished: Path) -> Path | None:
         for file in old:
             shutil.copy2(file, kept / file.name)
         sync_folder(kept)
+    sync_file(unfinished)
     # A write-ahead log of the old index must never meet the new one, so it goes first.
     for name in INDEX_FILES[1:]:
         (path / name).unlink(missing_ok=True)

@@ -1,0 +1,220 @@
+"""The RealSense camera's code, through librealsense's own software device."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from wildgrasp.cameras.feed import CameraFeed
+from wildgrasp.cameras.realsense import RealSenseCamera, RealSenseConfig
+from wildgrasp.clocks import VirtualClock
+from wildgrasp.errors import CameraError
+from wildgrasp.sessions.recorder import Recorder
+from wildgrasp.sessions.session import Session
+
+rs = pytest.importorskip("pyrealsense2")
+
+WIDTH, HEIGHT, FPS = 64, 48, 30
+CONFIG = RealSenseConfig(width=WIDTH, height=HEIGHT, fps=FPS, warm_up_frames=0)
+
+
+class SoftwareDevice:
+    """A librealsense device that delivers the frames it is given."""
+
+    def __init__(self, usb: str = "3.2", color_format=rs.format.rgb8, baseline_m: float = 0.0) -> None:
+        self.device = rs.software_device()
+        self.device.register_info(rs.camera_info.name, "Synthetic D415")
+        self.device.register_info(rs.camera_info.serial_number, "0815")
+        self.device.register_info(rs.camera_info.firmware_version, "5.16")
+        self.device.register_info(rs.camera_info.usb_type_descriptor, usb)
+        self._depth, self._color = self.device.add_sensor("Depth"), self.device.add_sensor("Color")
+        self._depth_profile = self._depth.add_video_stream(self._stream(rs.stream.depth, 0, rs.format.z16, 2))
+        self._color_profile = self._color.add_video_stream(self._stream(rs.stream.color, 1, color_format, 3))
+        self._depth.add_read_only_option(rs.option.depth_units, 0.001)
+        shift = rs.extrinsics()
+        shift.rotation, shift.translation = [1, 0, 0, 0, 1, 0, 0, 0, 1], [baseline_m, 0, 0]
+        self._depth_profile.register_extrinsics_to(self._color_profile, shift)
+        self.device.create_matcher(rs.matchers.default)
+        self._alive: list[np.ndarray] = []  # librealsense reads the pixels later
+
+    def push(self, number: int, depth: np.ndarray, color: np.ndarray) -> None:
+        for sensor, profile, image, size in (
+            (self._depth, self._depth_profile, depth, 2),
+            (self._color, self._color_profile, color, 3),
+        ):
+            self._alive.append(image)
+            frame = rs.software_video_frame()
+            frame.pixels, frame.stride, frame.bpp = image, WIDTH * size, size
+            frame.timestamp, frame.domain = number * 1000 / FPS, rs.timestamp_domain.hardware_clock
+            frame.frame_number, frame.profile = number, profile.as_video_stream_profile()
+            if size == 2:
+                frame.depth_units = 0.001
+            sensor.on_video_frame(frame)
+
+    @staticmethod
+    def _stream(kind, uid, form, size):
+        lens = rs.intrinsics()
+        lens.width, lens.height, lens.ppx, lens.ppy = WIDTH, HEIGHT, 31.5, 23.5
+        lens.fx = lens.fy = 60.0
+        lens.model = rs.distortion.none
+        stream = rs.video_stream()
+        stream.type, stream.index, stream.uid = kind, 0, uid
+        stream.width, stream.height, stream.fps, stream.bpp, stream.fmt = WIDTH, HEIGHT, FPS, size, form
+        stream.intrinsics = lens
+        return stream
+
+
+def images(number: int) -> tuple[np.ndarray, np.ndarray]:
+    """A wall whose distance tells the number (librealsense's alignment moves pixels by rounding), and noise."""
+    rng = np.random.default_rng(number)
+    depth = np.full((HEIGHT, WIDTH), 1000 + number, np.uint16)
+    color = rng.integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    return depth, color
+
+
+def read_all(device: SoftwareDevice, camera: RealSenseCamera, numbers) -> list:
+    """librealsense hands out the first pair only when the second is there."""
+    frames = []
+    for number in numbers:
+        device.push(number, *images(number))
+        if number != numbers[0]:
+            frames.append(camera.read(5.0))
+    return frames
+
+
+def test_it_says_who_it_is_and_delivers_exact_frames():
+    device = SoftwareDevice()
+    camera = RealSenseCamera(CONFIG, lambda: device.device)
+    info = camera.open()
+    assert (info.model, info.serial, info.firmware, info.fps) == ("Synthetic D415", "0815", "5.16", 30.0)
+    assert (info.intrinsics.fx, info.intrinsics.cx) == (60.0, 31.5)
+    assert info.depth_scale == pytest.approx(0.001)
+    frames = read_all(device, camera, range(6))
+    camera.close()
+    assert camera.notices == []
+    for frame in frames:
+        number = round(frame.t_device_ns * FPS / 1e9)
+        depth, color = images(number)
+        np.testing.assert_array_equal(frame.color, color)
+        np.testing.assert_array_equal(frame.depth_raw, depth)
+    assert (np.diff([f.t_host_ns for f in frames]) > 0).all()
+
+
+def test_colour_that_comes_as_bgr_is_turned():
+    device = SoftwareDevice(color_format=rs.format.bgr8)
+    camera = RealSenseCamera(CONFIG, lambda: device.device)
+    camera.open()
+    frame = read_all(device, camera, range(3))[-1]
+    camera.close()
+    np.testing.assert_array_equal(frame.color, images(round(frame.t_device_ns * FPS / 1e9))[1][..., ::-1])
+
+
+def test_depth_is_aligned_to_colour():
+    device = SoftwareDevice(baseline_m=0.05)
+    camera = RealSenseCamera(CONFIG, lambda: device.device)
+    camera.open()
+    depth = np.full((HEIGHT, WIDTH), 1000, np.uint16)
+    depth[:, 30:] = 2000
+    for number in range(3):
+        device.push(number, depth, np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    aligned = camera.read(5.0).depth_raw[24]
+    camera.close()
+    # 60 px · 0.05 m / 1 m = 3 pixels for the near half, 1.5 for the far one.
+    assert (aligned[4:32] == 1000).all()
+    assert (aligned[34:60] == 2000).all()
+    assert aligned[1] == 0
+
+
+def test_a_stall_is_said_and_reopening_goes_on():
+    device = SoftwareDevice()
+    camera = RealSenseCamera(CONFIG, lambda: device.device)
+    camera.open()
+    with pytest.raises(CameraError, match="Check its cable"):
+        camera.read(0.05)
+    camera.open()
+    assert len(read_all(device, camera, range(3))) == 2
+    camera.close()
+
+
+def test_usb_2_is_said():
+    device = SoftwareDevice(usb="2.1")
+    camera = RealSenseCamera(CONFIG, lambda: device.device)
+    camera.open()
+    camera.close()
+    assert "USB 3" in camera.notices[0]
+
+
+def test_a_mode_that_the_camera_lacks_is_a_clear_error():
+    device = SoftwareDevice(usb="2.1")
+    camera = RealSenseCamera(RealSenseConfig(width=1280, height=720), lambda: device.device)
+    with pytest.raises(CameraError, match=r"1280x720.*USB 3"):
+        camera.open()
+
+
+def test_no_camera_is_a_clear_error():
+    with pytest.raises(CameraError, match="serial number none-such"):
+        RealSenseCamera(RealSenseConfig(serial="none-such")).open()
+    with pytest.raises(CameraError, match="not opened"):
+        RealSenseCamera().read()
+
+
+def test_after_a_stall_the_firmware_is_restarted_and_the_camera_waited_for():
+    device, resets, absent = SoftwareDevice(), [], 3
+
+    class Resettable:
+        def __getattr__(self, name):
+            return getattr(device.device, name)
+
+        def hardware_reset(self):
+            resets.append(1)
+
+    def find():
+        nonlocal absent
+        if resets and absent:
+            absent -= 1
+            raise CameraError("No RealSense camera is plugged in.")
+        return Resettable()
+
+    clock = VirtualClock()
+    camera = RealSenseCamera(CONFIG, find, clock)
+    camera.open()
+    camera._stalled = True
+    camera.open()
+    camera.close()
+    assert (len(resets), absent) == (1, 0)
+    assert clock.now_ns() == 4 * 200_000_000
+
+
+def test_a_recorder_records_it(tmp_path):
+    device = SoftwareDevice()
+    recorded = threading.Event()
+
+    class Watcher:
+        count = 0
+
+        def on_frame(self, frame):
+            self.count += 1
+            if self.count == 4:
+                recorded.set()
+
+        def on_outage(self, gap):
+            pass
+
+    feed = CameraFeed(RealSenseCamera(CONFIG, lambda: device.device))
+    recorder = Recorder(feed, None, tmp_path / "s")
+    recorder.start()
+    feed.add_listener(Watcher())
+    number = 0
+    while not recorded.is_set():
+        device.push(number, *images(number))
+        number += 1
+        recorded.wait(0.005)
+    summary = recorder.stop()
+    feed.stop()
+    with Session(tmp_path / "s") as session:
+        assert len(session) == summary.frames >= 4
+        assert session.camera_info.serial == "0815"
+        for frame in session.frames():
+            np.testing.assert_array_equal(frame.depth_raw, images(round(frame.t_device_ns * FPS / 1e9))[0])
