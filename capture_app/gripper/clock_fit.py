@@ -113,7 +113,7 @@ def fit(pings: list[Ping], config: ClockFitConfig, wire_ns: float = 0.0) -> Cloc
     return ClockState(
         reference_us=float(reference[1]),
         host_ns_at_reference=float(reference[0]) + offset,
-        drift_ppm=(slope - 1) * 1e6,
+        drift_ppm=float(slope - 1) * 1e6,
         uncertainty_ns=uncertainty,
         min_round_trip_ns=smallest,
         pings=len(pings),

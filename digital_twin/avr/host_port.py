@@ -31,7 +31,7 @@ class BoardEnd(Protocol):
 class UsbLatency:
     """Delay between a byte's time on the wire and the host, uniform in [low, high] milliseconds each way.
 
-    It is drawn per transfer, as USB does: bytes that come while a transfer waits go with it, and order is kept.
+    It is drawn per transfer: bytes that follow while one is under way share its delay, and order is kept.
     """
 
     to_host_ms: tuple[float, float] = (0.0, 0.0)
@@ -67,7 +67,7 @@ class HostPort:
     def latency(self, value: UsbLatency) -> None:
         self._latency = value
         self._random = random.Random(value.seed)
-        self._last_to_device_ns = 0
+        self._last_to_device_ns = self._last_to_host_ns = 0
 
     # --- pyserial's interface ---
 
@@ -131,11 +131,10 @@ class HostPort:
         data = bytes([byte])
         if self.disturb is not None:
             data = self.disturb(data)
-        if self._arrived and t_ns <= self._arrived[-1][0]:
-            due, waiting = self._arrived[-1]
-            self._arrived[-1] = (due, waiting + data)
-        else:
-            self._arrived.append((t_ns + round(self._random.uniform(*self._latency.to_host_ms) * MS), data))
+        if t_ns >= self._last_to_host_ns:
+            self._delay_to_host_ns = round(self._random.uniform(*self._latency.to_host_ms) * MS)
+        self._last_to_host_ns = max(self._last_to_host_ns, t_ns + self._delay_to_host_ns)
+        self._arrived.append((self._last_to_host_ns, data))
 
     def pump(self) -> None:
         """Nothing to do: the host reads by itself."""

@@ -212,11 +212,20 @@ void board_drop_input(board_t *b, uint32_t port) {
   arm_pump(b);
 }
 
+/* A sleeping chip skips to its next timer: this one keeps it from skipping beyond the end of a run. */
+static avr_cycle_count_t wake(avr_t *avr, avr_cycle_count_t when, void *param) {
+  (void)avr;
+  (void)when;
+  (void)param;
+  return 0;
+}
+
 /* Run until the cycle, a byte on a UART of stop_uarts, or a crash; returns simavr's state. */
 int board_run(board_t *b, uint64_t until, uint32_t stop_uarts) {
   int state = b->avr->state, resets = b->resets;
   b->stop = 0;
   b->stop_uarts = stop_uarts;
+  if (until > b->avr->cycle) avr_cycle_timer_register(b->avr, until - b->avr->cycle, wake, b);
   while (b->avr->cycle < until && !b->stop) {
     correct_uarts(b);
     state = avr_run(b->avr);
@@ -226,6 +235,7 @@ int board_run(board_t *b, uint64_t until, uint32_t stop_uarts) {
     }
     if (state == cpu_Done || state == cpu_Crashed) break;
   }
+  avr_cycle_timer_cancel(b->avr, wake, b);
   return state;
 }
 

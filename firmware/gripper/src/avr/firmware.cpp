@@ -1,6 +1,8 @@
 #include "firmware.h"
 
+#include <avr/interrupt.h>
 #include <avr/io.h>
+#include <avr/sleep.h>
 #include <avr/wdt.h>
 
 #include "../core/device.h"
@@ -19,6 +21,14 @@ ServoUart servo;
 CaptureButton button;
 EepromSettings settings;
 
+// Wakes the main loop every 200 us, if nothing else does: timer 2 counts to 50 at 250 kHz.
+void tick_begin() {
+  TCCR2A = _BV(WGM21);
+  TCCR2B = _BV(CS22);
+  OCR2A = 49;
+  TIMSK2 = _BV(OCIE2A);
+}
+
 Device &device() {
   static Device instance(host, servo, button, settings,
                          {FIRMWARE_VERSION, count_boot(), reset_cause(), load_stops()});
@@ -32,6 +42,7 @@ void firmware_begin() {
   host.begin();
   servo.begin();
   clock_begin();
+  tick_begin();
   device().begin(now_us());
   wdt_enable(WDTO_250MS);
 }
@@ -39,6 +50,10 @@ void firmware_begin() {
 void firmware_poll() {
   wdt_reset();
   device().poll(now_us());
+  set_sleep_mode(SLEEP_MODE_IDLE);
+  sleep_mode();
 }
 
 }  // namespace gripper
+
+EMPTY_INTERRUPT(TIMER2_COMPA_vect)

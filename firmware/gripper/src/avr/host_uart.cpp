@@ -45,6 +45,8 @@ bool HostUart::read(uint8_t &byte, uint32_t &t_us) {
   return true;
 }
 
+uint32_t HostUart::now_us() const { return gripper::now_us(); }
+
 }  // namespace gripper
 
 ISR(USART0_UDRE_vect) {

@@ -13,6 +13,7 @@ class HostUart final : public HostPort {
   bool write(const uint8_t *bytes, uint8_t count) override;
   uint8_t room() const override;
   bool read(uint8_t &byte, uint32_t &t_us) override;
+  uint32_t now_us() const override;
 };
 
 }  // namespace gripper

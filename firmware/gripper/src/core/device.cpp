@@ -49,7 +49,7 @@ void Device::poll_button() {
   send_button();
 }
 
-void Device::send_button() { host_.send(button_message_, button_t_us_, now_us_, Importance::Event); }
+void Device::send_button() { host_.send(button_message_, button_t_us_, Importance::Event); }
 
 void Device::poll_servo() {
   servo_.set_target(grip_.target());
@@ -68,7 +68,7 @@ void Device::poll_servo() {
   message.moving = reading.moving;
   message.error = reading.error;
   message.state = grip_.state();
-  host_.send(message, reading.t_us, now_us_, Importance::Reading);
+  host_.send(message, reading.t_us, Importance::Reading);
 }
 
 void Device::poll_host() {
@@ -84,16 +84,16 @@ void Device::poll_host() {
     ack.command_seq = seq;
     ack.command = command.command;
     ack.result = carry_out(command);
-    host_.send(ack, now_us_, now_us_, Importance::Event);
+    host_.send(ack, now_us_, Importance::Event);
   }
 }
 
 void Device::answer_ping(const PingMessage &ping, uint32_t t_us) {
   PongMessage pong;
   pong.token = ping.token;
-  const uint32_t wait = host_.start_us(now_us_) - t_us;
+  const uint32_t wait = host_.next_start_us() - t_us;
   pong.wait = wait > 0xFFFF ? uint16_t(0xFFFF) : uint16_t(wait);
-  host_.send(pong, t_us, now_us_, Importance::Event);
+  host_.send(pong, t_us, Importance::Event);
 }
 
 Result Device::carry_out(const CommandMessage &command) {
@@ -145,7 +145,7 @@ void Device::send_hello() {
   hello.reset_cause = boot_.reset_cause;
   hello.open_stop = grip_.stops().open;
   hello.closed_stop = grip_.stops().closed;
-  host_.send(hello, now_us_, now_us_, Importance::Event);
+  host_.send(hello, now_us_, Importance::Event);
 }
 
 void Device::send_stats() {
@@ -158,7 +158,7 @@ void Device::send_stats() {
   stats.lost_edges = button_.lost();
   stats.loop_max = loop_max_us_;
   loop_max_us_ = 0;
-  host_.send(stats, now_us_, now_us_, Importance::Event);
+  host_.send(stats, now_us_, Importance::Event);
 }
 
 void Device::state_changed(State state, State previous, bool contact, uint16_t position, uint32_t t_us) {
@@ -167,7 +167,7 @@ void Device::state_changed(State state, State previous, bool contact, uint16_t p
   message.previous = previous;
   message.contact = contact;
   message.position = position;
-  host_.send(message, t_us, now_us_, Importance::Event);
+  host_.send(message, t_us, Importance::Event);
 }
 
 void Device::fault_changed(Fault fault, bool active, uint8_t detail, uint32_t t_us) {
@@ -175,7 +175,7 @@ void Device::fault_changed(Fault fault, bool active, uint8_t detail, uint32_t t_
   message.fault = fault;
   message.active = active;
   message.detail = detail;
-  host_.send(message, t_us, now_us_, Importance::Event);
+  host_.send(message, t_us, Importance::Event);
 }
 
 }  // namespace gripper

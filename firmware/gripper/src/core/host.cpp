@@ -2,8 +2,7 @@
 
 namespace gripper {
 
-void Host::send_body(uint8_t type, const uint8_t *body, uint8_t size, uint32_t t_us, uint32_t now_us,
-                     Importance importance) {
+void Host::send_body(uint8_t type, const uint8_t *body, uint8_t size, uint32_t t_us, Importance importance) {
   uint8_t frame[MAX_FRAME];
   const uint8_t length = encode_frame({type, seq_++, t_us}, body, size, frame);  // a dropped message leaves a gap
   const uint8_t spare = importance == Importance::Reading ? EVENT_ROOM : 0;
@@ -11,7 +10,7 @@ void Host::send_body(uint8_t type, const uint8_t *body, uint8_t size, uint32_t t
     count_up(drops_);
     return;
   }
-  wire_free_us_ = start_us(now_us) + uint32_t(length) * HOST_BYTE_US;
+  wire_free_us_ = start_us(port_.now_us()) + uint32_t(length) * HOST_BYTE_US;
 }
 
 bool Host::receive(uint32_t &t_us) {

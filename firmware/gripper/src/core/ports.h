@@ -21,6 +21,8 @@ class HostPort {
   virtual uint8_t room() const = 0;
   // The next received byte, and for a zero byte its time of arrival.
   virtual bool read(uint8_t &byte, uint32_t &t_us) = 0;
+  // The board's clock this instant: a turn of the main loop is too long to answer a ping with its time.
+  virtual uint32_t now_us() const = 0;
 
  protected:
   ~HostPort() = default;
