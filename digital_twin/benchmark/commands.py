@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 from rich.progress import Progress
@@ -14,14 +13,14 @@ from rich.table import Table
 from digital_twin.benchmark.evaluation import EvaluationPlan, evaluate_plan
 from digital_twin.benchmark.results import Evaluation
 from digital_twin.world.cell_meshes import MeshLibrary, load_meshes
+from digital_twin.world.cell_piles import PileSettings, SceneName
 from digital_twin.world.cell_reality import Difficulty
-from digital_twin.world.cell_scene import PileSettings
 from digital_twin.world.objects import Family
 
 
 def evaluate(
     policy: str = "heuristic",
-    scene: Literal["tabletop"] = "tabletop",
+    scene: SceneName = "tabletop",
     episodes: int = 20,
     seed: int = 0,
     difficulty: Difficulty = "nominal",

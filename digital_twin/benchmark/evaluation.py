@@ -13,8 +13,8 @@ from typing import Any
 from digital_twin.benchmark.policies import policy_maker
 from digital_twin.benchmark.results import EpisodeRow, Evaluation
 from digital_twin.benchmark.trials import Trial, run_trial
+from digital_twin.world.cell_piles import PileSettings, SceneName
 from digital_twin.world.cell_reality import Difficulty
-from digital_twin.world.cell_scene import PileSettings
 
 # One process per core: threads inside a worker would only fight over the cores.
 _WORKER_ENVIRONMENT = {"LP_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
@@ -24,7 +24,7 @@ _WORKER_ENVIRONMENT = {"LP_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "NUMBA_NUM
 class EvaluationPlan:
     """What is to be measured."""
 
-    scene: str = "tabletop"
+    scene: SceneName = "tabletop"
     policy: str = "heuristic"
     episodes: int = 20
     seed: int = 0

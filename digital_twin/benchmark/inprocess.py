@@ -1,7 +1,7 @@
 """Arm, gripper and camera of a simulated cell in virtual time: only the link is replaced, all above is the product.
 
-Time passes only while somebody waits: in ``arm.wait``, ``gripper.wait`` and ``camera.read``. The arm follows the same
-interpolated straight lines as the real one, in cycles of 8 ms.
+Time passes only while somebody waits: in ``arm.wait``, ``gripper.wait`` and ``camera.read``. The arm follows what the
+product's own streamer would send to a real controller, in cycles of 8 ms.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ from collections import deque
 
 import numpy as np
 
-from digital_twin.benchmark.line_motion import JointMotion, LineMotion, Motion
 from digital_twin.world.cell_reality import Reality
 from digital_twin.world.d415 import D415, DEPTH_SCALE, camera_info
 from digital_twin.world.robot_cell import CAMERA_NAME, RobotCell
 from robot_runner.arm.base import ArmState, MotionLimits, Safety
 from robot_runner.arm.kinematics import UR5, forward, inverse_near
+from robot_runner.arm.streamer import Mode, Streamer
 from robot_runner.gripper.base import GripperState
 from wildgrasp.cameras.base import CameraInfo, RGBDFrame
 from wildgrasp.errors import RobotError
-from wildgrasp.geometry import Array, interpolate
+from wildgrasp.geometry import Array, interpolate, rotation_angle
+from wildgrasp.rig import T_TOOL_FINGERTIP
 
 CYCLE_S = 0.008
 CYCLE_NS = 8_000_000
@@ -33,17 +34,12 @@ class VirtualRobot:
     def __init__(self, cell: RobotCell) -> None:
         self.cell = cell
         self.now_ns = _START_NS
-        self.q_command = cell.q
-        self.motion: Motion | None = None
+        self.streamer = Streamer(UR5, CYCLE_S, cell.q)
         self.history: deque[tuple[int, Array]] = deque([(self.now_ns, cell.q)], maxlen=_HISTORY)
 
     def advance(self) -> None:
         """One control cycle."""
-        if self.motion is not None:
-            self.q_command = self.motion.advance(CYCLE_S, self.q_command)
-            if self.motion.remaining_m() == 0.0:
-                self.motion = None
-        q, _ = self.cell.step(self.q_command, CYCLE_S)
+        q, _ = self.cell.step(self.streamer.next(), CYCLE_S)
         self.now_ns += CYCLE_NS
         self.history.append((self.now_ns, q))
 
@@ -57,6 +53,7 @@ class InProcessArm:
 
     def __init__(self, robot: VirtualRobot) -> None:
         self._robot = robot
+        self._goal = forward(UR5, robot.cell.q)
 
     def connect(self) -> None:
         pass
@@ -64,7 +61,7 @@ class InProcessArm:
     def state(self) -> ArmState:
         cell = self._robot.cell
         q, qd = cell.q, cell.qd
-        moving = self._robot.motion is not None or bool(np.abs(qd).max() > _STILL_RAD_S)
+        moving = not self._robot.streamer.settled or bool(np.abs(qd).max() > _STILL_RAD_S)
         return ArmState(self._robot.now_ns, q, qd, forward(UR5, q), moving, Safety.NORMAL)
 
     def tool_pose_at(self, t_ns: int) -> Array:
@@ -76,14 +73,15 @@ class InProcessArm:
         return interpolate(forward(UR5, q0), forward(UR5, q1), (t_ns - t0) / (t1 - t0))
 
     def move_to(self, T_base_tool: Array, limits: MotionLimits) -> None:
-        start = forward(UR5, self._robot.q_command)
-        _, reached = inverse_near(UR5, T_base_tool, self._robot.q_command, 60)
+        _, reached = inverse_near(UR5, T_base_tool, self._robot.cell.q, 60)
         if not reached:
             raise RobotError("The pose is out of the arm's reach; the arm stays where it is.")
-        self._robot.motion = LineMotion(start, T_base_tool, limits)
+        self._goal = np.array(T_base_tool)
+        self._robot.streamer.move_to(self._goal, limits)
 
     def move_joints(self, q: Array, limits: MotionLimits) -> None:
-        self._robot.motion = JointMotion(self._robot.q_command, np.asarray(q, dtype=np.float64), limits)
+        self._goal = forward(UR5, np.asarray(q, dtype=np.float64))
+        self._robot.streamer.move_joints(np.asarray(q, dtype=np.float64), limits)
 
     def wait(self, timeout_s: float, remaining_m: float = 0.0) -> bool:
         end_ns = self._robot.now_ns + round(timeout_s * 1e9)
@@ -94,19 +92,28 @@ class InProcessArm:
         return True
 
     def stop(self) -> None:
-        self._robot.motion = None
+        self._robot.streamer.stop()
 
     def close(self) -> None:
         pass
 
     def _arrived(self, remaining_m: float) -> bool:
-        motion = self._robot.motion
-        if remaining_m > 0:
-            return motion is None or motion.remaining_m() <= remaining_m
-        return motion is None and bool(np.abs(self._robot.cell.qd).max() < _STILL_RAD_S)
+        """Raises RobotError when the motion had to be given up."""
+        streamer, cell = self._robot.streamer, self._robot.cell
+        if streamer.fault:
+            raise RobotError(f"The arm stopped: {streamer.fault}")
+        if remaining_m > 0 and streamer.mode is Mode.LINE:
+            return _distance(forward(UR5, cell.q), self._goal) <= remaining_m
+        return streamer.settled and bool(np.abs(cell.qd).max() < _STILL_RAD_S)
 
 
 _STILL_RAD_S = 0.005
+
+
+def _distance(T: Array, T_goal: Array) -> float:
+    """Metres that the flange, or the fingertips by turning, still have to go."""
+    turn = float(rotation_angle(T[:3, :3].T @ T_goal[:3, :3]))
+    return max(float(np.linalg.norm(T_goal[:3, 3] - T[:3, 3])), turn * T_TOOL_FINGERTIP[2, 3])
 
 
 class InProcessGripper:

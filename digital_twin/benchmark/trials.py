@@ -12,8 +12,8 @@ from digital_twin.benchmark.inprocess import InProcessArm, InProcessCamera, InPr
 from digital_twin.benchmark.policies import PolicyMaker
 from digital_twin.benchmark.results import EpisodeRow
 from digital_twin.benchmark.workspace import guard_limits, start_joints
+from digital_twin.world.cell_piles import PileSettings, SceneName
 from digital_twin.world.cell_reality import Difficulty, sample_reality
-from digital_twin.world.cell_scene import PileSettings
 from digital_twin.world.robot_cell import CellSettings, RobotCell
 from robot_runner.episode import Episode
 from robot_runner.episode_types import EpisodeConfig, EpisodeEvent, State
@@ -25,7 +25,7 @@ class Trial:
 
     seed: int
     number: int = 0
-    scene: str = "tabletop"
+    scene: SceneName = "tabletop"
     difficulty: Difficulty = "nominal"
     pile: PileSettings = field(default_factory=PileSettings)
     start_shift_m: float = 0.04
@@ -41,6 +41,7 @@ def run_trial(
     scene_rng, reality_rng, start_rng, policy_rng = (np.random.default_rng(s) for s in streams)
     settings = CellSettings(
         seed=int(scene_rng.integers(2**31)),
+        scene=trial.scene,
         pile=trial.pile,
         reality=sample_reality(reality_rng, trial.difficulty),
         start_q=start_joints(start_rng, trial.start_shift_m, trial.start_turn_rad),

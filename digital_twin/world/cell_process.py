@@ -18,8 +18,8 @@ from digital_twin.ur_controller.machine import Machine
 from digital_twin.ur_controller.rg2 import Rg2
 from digital_twin.ur_controller.server import RG2_PORT, run_cycles, serving
 from digital_twin.world.cell_camera import CellCamera
+from digital_twin.world.cell_piles import PileSettings
 from digital_twin.world.cell_reality import Difficulty, sample_reality
-from digital_twin.world.cell_scene import PileSettings
 from digital_twin.world.cell_state import SharedState
 from digital_twin.world.robot_cell import CellSettings, RobotCell
 from wildgrasp.errors import RobotError
@@ -117,7 +117,7 @@ def start_robot_cell(
     Raises RobotError when the address is not loopback or one of its ports is taken.
     """
     reality = sample_reality(np.random.default_rng([seed, 1]), difficulty)
-    return RobotCellTwin(CellSettings(seed, pile or PileSettings(), reality), address, gripper_port)
+    return RobotCellTwin(CellSettings(seed, pile=pile or PileSettings(), reality=reality), address, gripper_port)
 
 
 def _cell_gone() -> RobotError:

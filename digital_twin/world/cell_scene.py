@@ -1,23 +1,18 @@
-"""The robot cell's furniture: a scene of the twin with a UR5 on a pedestal at the edge of the table.
+"""The robot in its cell: a UR5 with an RG2 and a wrist camera on a pedestal at the edge of the table.
 
 Frame ``world``: origin on the table top in the middle of the robot's workspace, z up, the robot's base at negative x.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import mujoco
 import numpy as np
 
-from digital_twin.world.cell_meshes import add_mesh_object, load_meshes
 from digital_twin.world.gripper_model import GRIPPER_GROUP, GripperModelConfig, gripper_spec
-from digital_twin.world.objects import Family, quaternion
+from digital_twin.world.objects import quaternion
 from digital_twin.world.robot_arm import build_arm
-from digital_twin.world.scene import build_scene
 from wildgrasp import rig
-from wildgrasp.geometry import Array, pose, so3_exp
+from wildgrasp.geometry import Array, pose
 
 # The base stands 0.3 m above the table: from there the fingertips reach every point of the workspace pointing down,
 # most of it tilted by 45°, and the start pose half a metre above it. A base at table height reaches neither.
@@ -25,49 +20,6 @@ TABLE_HEIGHT_IN_BASE_M = -0.3
 T_WORLD_BASE = pose(t=np.array([-0.5, 0.0, -TABLE_HEIGHT_IN_BASE_M]))
 GRIPPER = "rg2/"  # prefix of the gripper's names
 ARM = "ur5/"  # prefix of the arm's names
-
-
-@dataclass(frozen=True)
-class PileSettings:
-    """The paper's tabletop: a pile of objects, dumped."""
-
-    objects: tuple[int, int] = (5, 9)  # fewest, most
-    family: Family = "test"
-    spread_m: float = 0.17
-    meshes: Path | None = None  # a folder whose objects replace the family
-    mesh_scale: float = 1.0  # metres per unit of the meshes
-
-
-@dataclass(frozen=True)
-class CellScene:
-    """A specification that is still open, with the kind of each object by the name of its free body."""
-
-    spec: mujoco.MjSpec
-    kinds: dict[str, str]
-
-
-def build_tabletop(rng: np.random.Generator, pile: PileSettings) -> CellScene:
-    """Table, room and objects about to drop; no robot yet. Raises UserError when a folder of meshes is no use."""
-    count = int(rng.integers(pile.objects[0], pile.objects[1] + 1))
-    if pile.meshes is not None:
-        return _pile_of_meshes(rng, count, pile)
-    scene = build_scene(rng, n_objects=count, family=pile.family, arrangement="pile", spread_m=pile.spread_m)
-    kinds = {name: thing.shape.kind for name, thing in zip(scene.object_names, scene.objects, strict=True)}
-    return CellScene(scene.spec, kinds)
-
-
-def _pile_of_meshes(rng: np.random.Generator, count: int, pile: PileSettings) -> CellScene:
-    library = load_meshes(pile.meshes, pile.mesh_scale)
-    spec = build_scene(rng, n_objects=0).spec
-    kinds: dict[str, str] = {}
-    for k in range(count):
-        thing = library.objects[rng.integers(len(library.objects))]
-        radius, angle = 0.6 * pile.spread_m * np.sqrt(rng.random()), rng.uniform(-np.pi, np.pi)
-        place = np.array([radius * np.cos(angle), radius * np.sin(angle), 0.08 + 0.06 * k])
-        name = f"object_{k}"
-        add_mesh_object(spec, thing, name, pose(so3_exp(1.5 * rng.normal(size=3)), place), rng)
-        kinds[name] = thing.name
-    return CellScene(spec, kinds)
 
 
 def add_robot(spec: mujoco.MjSpec, gripper: GripperModelConfig, T_fingertip_camera: Array) -> None:

@@ -13,8 +13,9 @@ import mujoco
 import numpy as np
 
 from digital_twin.world import gripper_model
+from digital_twin.world.cell_piles import CellScene, PileSettings, SceneName, build_cell_scene
 from digital_twin.world.cell_reality import Reality
-from digital_twin.world.cell_scene import ARM, GRIPPER, T_WORLD_BASE, CellScene, PileSettings, add_robot, build_tabletop
+from digital_twin.world.cell_scene import ARM, GRIPPER, T_WORLD_BASE, add_robot
 from digital_twin.world.cell_truth import LiftJudge
 from digital_twin.world.gripper_model import GripperModelConfig
 from digital_twin.world.robot_arm import JointServo
@@ -27,6 +28,7 @@ PREFIX = ARM + GRIPPER
 CAMERA_NAME = PREFIX + gripper_model.CAMERA_NAME
 # Fingers pointing down, 0.45 m above the middle of the workspace; elbow up, the camera on the side away from the base.
 START_Q = (2.922, -1.560, 1.693, -1.703, -1.571, -0.220)
+_ASIDE_Q = (START_Q[0] - np.pi / 2, *START_Q[1:])  # out of the way while objects fall
 _FAR_AWAY_M = 20.0
 
 
@@ -35,6 +37,7 @@ class CellSettings:
     """One robot cell. ``seed`` decides objects, surfaces, light and how they fall."""
 
     seed: int = 0
+    scene: SceneName = "tabletop"
     pile: PileSettings = field(default_factory=PileSettings)
     reality: Reality = field(default_factory=Reality)
     start_q: tuple[float, ...] = START_Q
@@ -47,7 +50,7 @@ class RobotCell:
         """``scene`` replaces the pile of the settings by any other scene that is still open."""
         self.settings = settings or CellSettings()
         rng = np.random.default_rng(self.settings.seed)
-        scene = scene or build_tabletop(rng, self.settings.pile)
+        scene = scene or build_cell_scene(self.settings.scene, rng, self.settings.pile)
         gripper = replace(GripperModelConfig(), pad_friction=self.settings.reality.pad_friction)
         self.T_fingertip_camera = rig.NOMINAL_T_FINGERTIP_CAMERA @ self.settings.reality.T_nominal_camera
         add_robot(scene.spec, gripper, self.T_fingertip_camera)
@@ -55,7 +58,7 @@ class RobotCell:
         self.data = mujoco.MjData(self.model)
         self.object_kinds = scene.kinds
         self._find_addresses()
-        self.place_robot(self.settings.start_q)
+        self.place_robot(_ASIDE_Q)
         settle(self.model, self.data, tuple(scene.kinds))
         self._settled = self.data.qpos.copy()
         self.reset()

@@ -12,7 +12,7 @@ from digital_twin.benchmark.policies import policy_maker
 from digital_twin.benchmark.results import EpisodeRow
 from digital_twin.benchmark.trials import Trial, run_trial
 from digital_twin.benchmark.workspace import guard_limits, start_joints
-from digital_twin.world.cell_scene import PileSettings
+from digital_twin.world.cell_piles import PileSettings
 from grasp_policy.policy import Decision
 from robot_runner.guard import check_joints
 from wildgrasp.geometry import pose

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from digital_twin.benchmark.inprocess import CYCLE_S, InProcessArm, InProcessCamera, InProcessGripper, VirtualRobot
+from digital_twin.world.cell_piles import CellScene
 from digital_twin.world.cell_reality import Reality
-from digital_twin.world.cell_scene import CellScene
 from digital_twin.world.robot_cell import CellSettings, RobotCell
 from digital_twin.world.scene import build_scene
 from robot_runner.arm.base import MotionLimits

@@ -6,7 +6,7 @@ import pytest
 import trimesh
 
 from digital_twin.world.cell_meshes import load_meshes, narrowest_width
-from digital_twin.world.cell_scene import PileSettings
+from digital_twin.world.cell_piles import PileSettings
 from digital_twin.world.robot_cell import CellSettings, RobotCell
 from wildgrasp.errors import UserError
 

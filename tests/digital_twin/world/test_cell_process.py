@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from digital_twin.ur_controller.server import RTDE_PORT
+from digital_twin.world.cell_piles import PileSettings
 from digital_twin.world.cell_process import start_robot_cell
-from digital_twin.world.cell_scene import PileSettings
 from digital_twin.world.robot_cell import START_Q
 from robot_runner.arm.kinematics import UR5, forward
 from wildgrasp.errors import CameraError, RobotError

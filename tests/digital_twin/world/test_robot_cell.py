@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from digital_twin.world.cell_piles import CellScene
 from digital_twin.world.cell_reality import RANGES, Reality, sample_reality
-from digital_twin.world.cell_scene import T_WORLD_BASE, CellScene
+from digital_twin.world.cell_scene import T_WORLD_BASE
 from digital_twin.world.objects import HouseholdObject, add_object
 from digital_twin.world.robot_cell import START_Q, CellSettings, RobotCell
 from digital_twin.world.scene import build_scene
