@@ -1,0 +1,7 @@
+"""Policies to compare with: none of them learns."""
+
+from grasp_policy.baselines.heuristic import Heuristic
+from grasp_policy.baselines.random_policy import RandomPolicy
+from grasp_policy.baselines.straight_down import StraightDown
+
+__all__ = ["Heuristic", "RandomPolicy", "StraightDown"]

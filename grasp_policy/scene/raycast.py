@@ -20,7 +20,8 @@ import numpy as np
 from numba import njit
 
 from grasp_policy.scene.bricks import BRICK_BITS
-from grasp_policy.scene.voxels import BLOCK, COMPUTE, FREE, UNSEEN, interpolate
+from grasp_policy.scene.sampling import gradient, interpolate, observed
+from grasp_policy.scene.voxels import BLOCK, COMPUTE, FREE
 
 VIEW_TILE = 4  # pixels along the edge of a view's tile
 ROWS_PER_PIECE = 15  # image rows that one thread takes at a time
@@ -130,9 +131,9 @@ def cast_rays(
                 x = origins[n, 0] + s * rays[_RX, u]
                 y = origins[n, 1] + s * rays[_RY, u]
                 z = origins[n, 2] + s * rays[_RZ, u]
-                if not _observed(tsdf, offsets, x, y, z):
+                if not observed(tsdf, offsets, x, y, z):
                     continue
-                nx, ny, nz = _gradient(tsdf, offsets, x, y, z)
+                nx, ny, nz = gradient(tsdf, offsets, x, y, z)
                 facing = nx * rays[_RX, u] + ny * rays[_RY, u] + nz * rays[_RZ, u]
                 if facing >= 0:
                     continue
@@ -261,47 +262,3 @@ def _refine(rays, u, tsdf, offsets, origin):
 def _along(tsdf, offsets, origin, rx, ry, rz, s):
     x, y, z = origin[0] + s * rx, origin[1] + s * ry, origin[2] + s * rz
     return interpolate(tsdf, offsets[0], offsets[1], offsets[2], x, y, z)
-
-
-@njit(**COMPUTE)
-def _observed(tsdf, offsets, x, y, z):
-    """Whether all eight voxels around a point have been observed."""
-    i, j, k = np.uint32(x), np.uint32(y), np.uint32(z)
-    highest = np.int16(-32768)
-    for corner in range(8):
-        a, b, c = np.uint32(corner >> 2), np.uint32(corner >> 1 & 1), np.uint32(corner & 1)
-        highest = max(highest, tsdf[offsets[0][i + a] + offsets[1][j + b] + offsets[2][k + c]])
-    return highest != UNSEEN
-
-
-@njit(inline="always", **COMPUTE)
-def _slope(tsdf, base, before, first, second, after, t):
-    """Derivative by central differences at t between two voxels; an unseen neighbour is replaced by extrapolation."""
-    v0, v1, v2, v3 = tsdf[base + before], tsdf[base + first], tsdf[base + second], tsdf[base + after]
-    rise = np.float32(v2) - np.float32(v1)
-    left = rise if v0 == UNSEEN else _HALF * (np.float32(v2) - np.float32(v0))
-    right = rise if v3 == UNSEEN else _HALF * (np.float32(v3) - np.float32(v1))
-    return left + t * (right - left)
-
-
-@njit(**COMPUTE)
-def _gradient(tsdf, offsets, x, y, z):
-    """Gradient of the signed distance in quanta per voxel at a point whose cell has been observed."""
-    i, j, k = np.uint32(x), np.uint32(y), np.uint32(z)
-    a, b, c = x - np.float32(i), y - np.float32(j), z - np.float32(k)
-    one, two = np.uint32(1), np.uint32(2)
-    X, Y, Z = offsets
-    i0, i1, i2, i3 = X[i - one], X[i], X[i + one], X[i + two]
-    j0, j1, j2, j3 = Y[j - one], Y[j], Y[j + one], Y[j + two]
-    k0, k1, k2, k3 = Z[k - one], Z[k], Z[k + one], Z[k + two]
-    nx, ny, nz = _ZERO, _ZERO, _ZERO
-    for corner in range(4):
-        high, low = corner >= 2, corner % 2 == 1
-        wa, wb = (a if high else _ONE - a), (b if high else _ONE - b)
-        wb_low, wc = (b if low else _ONE - b), (c if low else _ONE - c)
-        ip, jp = (i2 if high else i1), (j2 if high else j1)
-        jq, kq = (j2 if low else j1), (k2 if low else k1)
-        nx += wb * wc * _slope(tsdf, jp + kq, i0, i1, i2, i3, a)
-        ny += wa * wc * _slope(tsdf, ip + kq, j0, j1, j2, j3, b)
-        nz += wa * wb_low * _slope(tsdf, ip + jq, k0, k1, k2, k3, c)
-    return nx, ny, nz

@@ -8,9 +8,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from grasp_policy.scene import fusion, raycast
+from grasp_policy.scene import fusion, raycast, surface
 from grasp_policy.scene.bricks import leaps, surface_blocks
 from grasp_policy.scene.parallel import run_strided
+from grasp_policy.scene.surface import Mesh, SurfacePoints
 from grasp_policy.scene.views import Views
 from grasp_policy.scene.voxels import BLOCK, BLOCK_VOXELS, FREE, UNSEEN, block_grid, dense, offset_tables
 from wildgrasp.geometry import PinholeCamera, inverse
@@ -139,12 +140,7 @@ class TsdfScene:
         nearest, farthest = np.empty(tiles, np.float32), np.empty(tiles, np.float32)
         blocks, leap_grid = self._surface_index()
         run_strided(raycast.tile_ranges, blocks, R, origins, K, nearest, farthest)
-        views = Views(
-            np.zeros((count, height, width, 3), np.uint8),
-            np.zeros((count, height, width), np.float32),
-            np.zeros((count, height, width, 3), np.float32),
-            np.zeros((count, height, width), np.bool_),
-        )
+        views = Views.nothing(count, height, width)
         run_strided(
             raycast.cast_rays,
             self._tsdf.reshape(-1),
@@ -166,6 +162,17 @@ class TsdfScene:
         )
         return views
 
+    def surface_points(self) -> SurfacePoints:
+        """The surface as points about a voxel apart, with normals and colours."""
+        vertices, normals, colors, _ = self._surface_vertices()
+        return SurfacePoints(self._to_world(vertices), normals.astype(np.float64), colors)
+
+    def mesh(self) -> Mesh:
+        """The surface as triangles, for export and inspection."""
+        vertices, normals, colors, cells = self._surface_vertices()
+        quanta = dense(self._tsdf.reshape(-1), self._grid, self.volume.shape)
+        return Mesh(self._to_world(vertices), normals.astype(np.float64), colors, surface.faces(cells, quanta))
+
     def to_dense(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """A copy as arrays: signed distance [X, Y, Z] in metres, NaN where unseen, and colour [X, Y, Z, 3].
 
@@ -174,6 +181,14 @@ class TsdfScene:
         quanta = dense(self._tsdf.reshape(-1), self._grid, self.volume.shape)
         distance = np.where(quanta == UNSEEN, np.nan, quanta * (self.truncation_m / FREE)).astype(np.float32)
         return distance, dense(self._colors.reshape(-1, 3), self._grid, self.volume.shape).copy()
+
+    def _surface_vertices(self) -> surface.Vertices:
+        blocks, _ = self._surface_index()
+        flat, colors = self._tsdf.reshape(-1), self._colors.reshape(-1, 3)
+        return surface.vertices(flat, colors, self._offsets, blocks, self.volume.shape)
+
+    def _to_world(self, voxels: NDArray[np.float32]) -> NDArray[np.float64]:
+        return np.array(self.volume.origin) + voxels.astype(np.float64) * self.volume.voxel_m
 
     def _surface_index(self) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
         """Surface blocks and leaps for ray casting; made when first needed after a fusion."""

@@ -12,7 +12,6 @@ and the blocks around a surface fit into the cache when rays are cast.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 UNSEEN = np.int16(32767)
@@ -49,22 +48,3 @@ def dense(blocked: NDArray, grid: tuple[int, int, int], shape: tuple[int, int, i
     order = (0, 3, 1, 4, 2, 5, *range(6, 6 + len(rest)))
     joined = split.transpose(order).reshape(*(n * BLOCK for n in grid), *rest)
     return joined[: shape[0], : shape[1], : shape[2]]
-
-
-@njit(inline="always", **COMPUTE)
-def interpolate(tsdf, offsets_x, offsets_y, offsets_z, x, y, z):
-    """Trilinear signed distance in quanta at a point in voxels (0 ≤ x < X − 1, …); unseen counts as free.
-
-    Unsigned indices throughout: signed ones cost a comparison each, for Python's negative indices.
-    """
-    one = np.float32(1.0)
-    i, j, k = np.uint32(x), np.uint32(y), np.uint32(z)
-    a, b, c = x - np.float32(i), y - np.float32(j), z - np.float32(k)
-    step = np.uint32(1)
-    i0, i1, j0, j1 = offsets_x[i], offsets_x[i + step], offsets_y[j], offsets_y[j + step]
-    k0, k1 = offsets_z[k], offsets_z[k + step]
-    t00 = np.float32(tsdf[i0 + j0 + k0]) * (one - c) + np.float32(tsdf[i0 + j0 + k1]) * c
-    t01 = np.float32(tsdf[i0 + j1 + k0]) * (one - c) + np.float32(tsdf[i0 + j1 + k1]) * c
-    t10 = np.float32(tsdf[i1 + j0 + k0]) * (one - c) + np.float32(tsdf[i1 + j0 + k1]) * c
-    t11 = np.float32(tsdf[i1 + j1 + k0]) * (one - c) + np.float32(tsdf[i1 + j1 + k1]) * c
-    return (t00 * (one - b) + t01 * b) * (one - a) + (t10 * (one - b) + t11 * b) * a

@@ -1,0 +1,167 @@
+"""The bar to beat: antipodal grasps on the fused surface, planned anew at every step."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grasp_policy.baselines.antipodal import (
+    AntipodalSearch,
+    Grasps,
+    antipodal_grasps,
+    clear_of,
+    still_there,
+    tips_above,
+)
+from grasp_policy.baselines.steps import gripper_pose, step_toward, table_height
+from grasp_policy.observer import SceneObserver
+from grasp_policy.policy import Allowed, Decision
+from grasp_policy.scene.surface import SurfacePoints
+from grasp_policy.scene.tsdf import Volume
+from wildgrasp.geometry import Array, PinholeCamera, pose, rotation_angle
+
+
+class Heuristic:
+    """Looks at the scene from several sides, then goes for the best antipodal grasp. Implements ``Policy``.
+
+    The base frame's z points up. Each step plans on everything seen so far and stays with its grasp as long as that is
+    about as good as the best, so that it neither dithers between two nor chases a place that an object has left.
+    """
+
+    def __init__(self, workspace: Volume | None = None, seed: int = 0, search: AntipodalSearch | None = None) -> None:
+        self._observer = SceneObserver(workspace)
+        self._search = search or AntipodalSearch()
+        self._seed = seed
+        self._start_episode()
+
+    def reset(self) -> None:
+        self._observer.reset()
+        self._start_episode()
+
+    def _start_episode(self) -> None:
+        self._rng = np.random.default_rng(self._seed)
+        self._looks: list[Array] | None = None  # poses to look from, planned at the first decision
+        self._target: Grasps | None = None  # the grasp it is going for
+
+    def observe(
+        self,
+        color: NDArray[np.uint8],
+        depth: NDArray[np.float32],
+        camera: PinholeCamera,
+        T_base_camera: NDArray[np.float64],
+    ) -> None:
+        self._observer.observe(color, depth, camera, T_base_camera)
+
+    def decide(self, T_base_fingertip: NDArray[np.float64], allowed: Allowed) -> Decision:
+        T = np.asarray(T_base_fingertip, np.float64)
+        surface = self._observer.surface_points()
+        table = table_height(surface)
+        if table is None:
+            return Decision("stuck", T, "no level surface in sight")
+        standing = surface.points[surface.points[:, 2] > table + self._search.table_gap_m]
+        if not len(standing):
+            return Decision("stuck", T, "nothing stands on the table")
+        if self._looks is None:
+            self._looks = _looks_around(np.median(standing, axis=0), T)
+        look = self._next_look(T, allowed)
+        if look is not None:
+            return Decision("move", look, "looking around")
+        self._target = self._plan(surface, table, T, allowed)
+        if self._target is None:
+            return Decision("stuck", T, "no grasp with room for the gripper")
+        return _approach(T, self._target.T_world_fingertip[0], allowed)
+
+    def _next_look(self, T: Array, allowed: Allowed) -> Array | None:
+        """The next step of looking around; None when that is done."""
+        while self._looks:
+            if _same(T, self._looks[0], 0.02, 0.1):
+                self._looks.pop(0)
+                continue
+            step = step_toward(T, self._looks[0])
+            if allowed(step[None])[0]:
+                return step
+            self._looks.pop(0)
+        return None
+
+    def _plan(self, surface: SurfacePoints, table: float, T: Array, allowed: Allowed) -> Grasps | None:
+        """The best grasp that has room and may be reached; the earlier one while it is about as good."""
+        search = self._search
+        grasps = antipodal_grasps(surface, table, self._rng, search)
+        if self._target is not None and still_there(surface, table, self._target, search)[0]:
+            kept = Grasps(self._target.T_world_fingertip, self._target.contacts, self._target.score + _LOYALTY)
+            grasps = grasps.joined(kept)
+        grasps = _nearer_first(_turned_like(grasps, T), T)
+        grasps = grasps[tips_above(table, grasps.T_world_fingertip, search)][:_CHECKED_MAX]
+        standing = surface.points[surface.points[:, 2] > table + search.table_gap_m]
+        for start in range(0, len(grasps), _CHECKED_AT_ONCE):
+            some = grasps[start : start + _CHECKED_AT_ONCE]
+            some = some[clear_of(standing, some.T_world_fingertip, search)]
+            if len(some):
+                some = some[np.asarray(allowed(some.T_world_fingertip), bool)]
+            if len(some):
+                best = some[:1]
+                fresh = self._target is None or not np.array_equal(best.contacts, self._target.contacts)
+                return Grasps(best.T_world_fingertip, best.contacts, best.score if fresh else self._target.score)
+        return None
+
+
+def _approach(T: Array, target: Array, allowed: Allowed) -> Decision:
+    """One step: to a point behind the grasp first, then straight in; close from the last centimetres."""
+    behind = np.linalg.inv(target) @ T  # where the gripper is, seen from the grasp
+    aside = float(np.linalg.norm(behind[:2, 3]))
+    aligned = aside < 0.006 and rotation_angle(behind[:3, :3]) < 0.08
+    if aligned and -_LAST_MOVE_M <= behind[2, 3] <= 0.005:
+        return Decision("close", target, "at the grasp")
+    distance = 0.0 if aligned else _STANDOFF_M
+    goal = target @ pose(t=np.array([0.0, 0.0, -distance]))
+    if aligned and -behind[2, 3] > 2 * _LAST_MOVE_M:  # one more look on the way in
+        goal = target @ pose(t=np.array([0.0, 0.0, -_LAST_MOVE_M]))
+    step = step_toward(T, goal)
+    if not allowed(step[None])[0]:
+        return Decision("stuck", T, "the way to the grasp is not free")
+    return Decision("move", step, "in" if aligned else "to the stand-off")
+
+
+def _looks_around(center: Array, T: Array) -> list[Array]:
+    """Poses that look at the scene's middle from three sides, nearest first."""
+    poses = []
+    for azimuth in np.deg2rad([0.0, 120.0, 240.0]):
+        tilt = _LOOK_TILT_RAD
+        approach = -np.array([np.sin(tilt) * np.cos(azimuth), np.sin(tilt) * np.sin(azimuth), np.cos(tilt)])
+        poses.append(gripper_pose(center - _LOOK_DISTANCE_M * approach, approach, T[:3, 0]))
+    ordered, here = [], T
+    while poses:
+        nearest = min(range(len(poses)), key=lambda n: np.linalg.norm(poses[n][:3, 3] - here[:3, 3]))
+        here = poses.pop(nearest)
+        ordered.append(here)
+    return ordered
+
+
+def _turned_like(grasps: Grasps, T: Array) -> Grasps:
+    """The same grasps, each with the fingers swapped where that is the shorter turn from T."""
+    poses = grasps.T_world_fingertip.copy()
+    swap = np.einsum("nd,d->n", poses[:, :3, 0], T[:3, 0]) < 0
+    poses[swap, :3, :2] *= -1
+    return Grasps(poses, grasps.contacts, grasps.score)
+
+
+def _nearer_first(grasps: Grasps, T: Array) -> Grasps:
+    """Best first, with a small price for the way."""
+    way = np.linalg.norm(grasps.T_world_fingertip[:, :3, 3] - T[:3, 3], axis=1)
+    order = np.argsort(_PRICE_PER_M * way - grasps.score, kind="stable")
+    return grasps[order]
+
+
+def _same(T: Array, goal: Array, distance_m: float, angle_rad: float) -> bool:
+    near = np.linalg.norm(T[:3, 3] - goal[:3, 3]) < distance_m
+    return bool(near and rotation_angle(T[:3, :3].T @ goal[:3, :3]) < angle_rad)
+
+
+_LOOK_TILT_RAD = 0.5
+_LOOK_DISTANCE_M = 0.22  # of the fingertips from the scene's middle
+_STANDOFF_M = 0.10
+_LAST_MOVE_M = 0.04
+_LOYALTY = 0.5  # a new grasp must be this much better than the one that is under way
+_PRICE_PER_M = 0.5
+_CHECKED_MAX = 512  # grasps that are checked for room, best first
+_CHECKED_AT_ONCE = 32

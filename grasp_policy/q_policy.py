@@ -1,0 +1,95 @@
+"""The grasping policy of the paper (section V): look at what each candidate move would show, take the best."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grasp_policy.actions import (
+    FINE,
+    VIEW_CAMERA,
+    ActionPreset,
+    candidates,
+    finishing_advance,
+    median_depth,
+    should_close,
+)
+from grasp_policy.observer import SceneObserver
+from grasp_policy.policy import Allowed, Decision
+from grasp_policy.scene.tsdf import Volume
+from grasp_policy.scene.views import Views
+from wildgrasp.geometry import PinholeCamera, pose
+from wildgrasp.rig import MAX_OPENING_M, NOMINAL_T_FINGERTIP_CAMERA
+
+# Values [N] of candidate views (N), given the view of the moment (1). Larger is better.
+ViewEvaluator = Callable[[Views, Views], NDArray[np.float32]]
+
+
+class QPolicy:
+    """Closed-loop policy that scores the view after each candidate move. Implements ``Policy``."""
+
+    def __init__(
+        self,
+        evaluator: ViewEvaluator,
+        preset: ActionPreset = FINE,
+        T_fingertip_camera: NDArray[np.float64] = NOMINAL_T_FINGERTIP_CAMERA,
+        workspace: Volume | None = None,
+        opening_m: float = MAX_OPENING_M,
+    ) -> None:
+        self._evaluator = evaluator
+        self._preset = preset
+        self._observer = SceneObserver(workspace, T_fingertip_camera, opening_m)
+
+    def reset(self) -> None:
+        self._observer.reset()
+
+    def observe(
+        self,
+        color: NDArray[np.uint8],
+        depth: NDArray[np.float32],
+        camera: PinholeCamera,
+        T_base_camera: NDArray[np.float64],
+    ) -> None:
+        self._observer.observe(color, depth, camera, T_base_camera)
+
+    def decide(self, T_base_fingertip: NDArray[np.float64], allowed: Allowed) -> Decision:
+        """Close when the close rule says so, else take the best allowed candidate.
+
+        ``stuck`` when the camera sees nothing of the scene, no candidate is allowed, or no value is a number.
+        """
+        T = np.asarray(T_base_fingertip, np.float64)
+        started = time.perf_counter()
+        state = self._observer.views(T)
+        if not state.valid.any():
+            return Decision("stuck", T, "the fused scene shows nothing from here: no depth, or outside the workspace")
+        if should_close(state, VIEW_CAMERA, self._observer.T_fingertip_camera, self._preset):
+            return close_here(self._observer, T, allowed, self._preset, "something is between the fingers")
+        moves = T @ candidates(median_depth(state), self._preset)
+        views = self._observer.views(moves)
+        rendered = time.perf_counter()
+        values = np.array(self._evaluator(state, views), np.float32)
+        evaluated = time.perf_counter()
+        values[~np.asarray(allowed(moves), bool)] = np.nan
+        timings = {
+            "fuse": self._observer.fuse_ms,
+            "views": 1e3 * (rendered - started),
+            "q": 1e3 * (evaluated - rendered),
+        }
+        usable = np.where(np.isfinite(values), values, -np.inf)
+        chosen = int(usable.argmax())
+        if usable[chosen] == -np.inf:
+            return Decision("stuck", T, "no candidate may be reached", None, moves, values, views, timings)
+        return Decision("move", moves[chosen], "highest value", chosen, moves, values, views, timings)
+
+
+def close_here(
+    observer: SceneObserver, T_base_fingertip: NDArray[np.float64], allowed: Allowed, preset: ActionPreset, reason: str
+) -> Decision:
+    """Close after the guarded finishing move."""
+    points = observer.surface_from(T_base_fingertip)
+    advance = finishing_advance(points, T_base_fingertip, allowed, preset, observer.opening_m)
+    T_close = T_base_fingertip @ pose(t=np.array([0.0, 0.0, advance]))
+    return Decision("close", T_close, f"{reason}; finishing move {1e3 * advance:.0f} mm")

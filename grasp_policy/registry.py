@@ -1,0 +1,54 @@
+"""Policies by name: baselines, and trained checkpoints by path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from grasp_policy.baselines import Heuristic, RandomPolicy, StraightDown
+from grasp_policy.policy import Policy
+from grasp_policy.scene.tsdf import Volume
+from wildgrasp.errors import CheckpointError
+
+BASELINES = ("random", "straight-down", "heuristic")
+
+
+def make_policy(name_or_checkpoint: str, workspace: Volume | Sequence[float] | None = None, seed: int = 0) -> Policy:
+    """A baseline by name, or the policy of a checkpoint by path.
+
+    ``workspace``: the volume to fuse in the base frame, or the point [3] in the middle of the table to put the default
+    one over; without it, the volume is put around what the first image shows. Raises CheckpointError.
+    """
+    volume = workspace if isinstance(workspace, Volume) or workspace is None else _volume_over(workspace)
+    if name_or_checkpoint == "random":
+        return RandomPolicy(volume, seed)
+    if name_or_checkpoint == "straight-down":
+        return StraightDown(volume)
+    if name_or_checkpoint == "heuristic":
+        return Heuristic(volume, seed)
+    return _trained(name_or_checkpoint, volume)
+
+
+def _volume_over(table_center: Sequence[float]) -> Volume:
+    """0.8 × 0.8 × 0.6 m, most of it above the table; a little below, for tables that are not where one thinks."""
+    x, y, z = table_center
+    return Volume.around((x, y, z + 0.25), (0.8, 0.8, 0.6))
+
+
+def _trained(path: str, volume: Volume | None) -> Policy:
+    if not Path(path).exists():
+        raise CheckpointError(
+            f"There is no policy {path!r}. Give the path of a checkpoint that `wildgrasp train` wrote, "
+            f"or one of {', '.join(BASELINES)}."
+        )
+    from grasp_policy.actions import PRESETS  # torch loads with the evaluator: seconds that baselines need not wait
+    from grasp_policy.inference import load_evaluator
+    from grasp_policy.q_policy import QPolicy
+
+    evaluator = load_evaluator(Path(path))
+    if evaluator.actions not in PRESETS:
+        raise CheckpointError(
+            f"{path} was trained on the action preset {evaluator.actions!r}, which this version does not know "
+            f"(it knows {', '.join(PRESETS)}). Train it again, or use the version that wrote it."
+        )
+    return QPolicy(evaluator, PRESETS[evaluator.actions], workspace=volume)
