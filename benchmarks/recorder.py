@@ -1,0 +1,190 @@
+"""What does recording cost? The recorder beside librealsense's own, on the same frames at 30 per second.
+
+Each runs in a process of its own; the frames are made before the measurement, so what is counted is encoding, copying
+and writing. librealsense records its software device (``.db3``).
+
+    python -m benchmarks.recorder --seconds 300 --json-file recorder.json
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import multiprocessing
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import tyro
+
+from benchmarks.clip import HEIGHT, INFO, WIDTH, clip
+from wildgrasp.cameras.base import CameraInfo, RGBDFrame
+from wildgrasp.clocks import MonotonicClock
+from wildgrasp.sessions.recorder import Recorder
+from wildgrasp.sessions.session import Session
+
+FPS = 30
+SETTLE_S = 1.0  # librealsense writes behind; its queue is given this long to empty
+
+
+@dataclass(frozen=True)
+class Cost:
+    fps: float
+    dropped: int
+    core_fraction: float  # CPU time of the whole process per second
+    mb_per_s: float
+
+
+class LoopingCamera:
+    """Frames from memory, on the host's clock."""
+
+    def __init__(self, frames: list[RGBDFrame], count: int) -> None:
+        self._frames, self._count, self._next = frames, count, 0
+        self._clock = MonotonicClock()
+
+    def open(self) -> CameraInfo:
+        self._start_ns = self._clock.now_ns()
+        return replace(INFO, depth_scale=self._frames[0].depth_scale)
+
+    def read(self, timeout_s: float = 1.0) -> RGBDFrame:
+        if self._next == self._count:
+            raise EOFError
+        t_ns = self._start_ns + self._next * 1_000_000_000 // FPS
+        self._clock.sleep_until_ns(t_ns)
+        frame = self._frames[self._next % len(self._frames)]
+        self._next += 1
+        return replace(frame, t_host_ns=t_ns)
+
+    def close(self) -> None:
+        pass
+
+
+def measure_recorder(frames: list[RGBDFrame], seconds: float, folder: Path) -> Cost:
+    count = round(seconds * FPS)
+    recorder = Recorder(LoopingCamera(frames, count), None, folder / "session")
+    cpu_s, began_s = time.process_time(), time.monotonic()
+    recorder.start()
+    recorder.wait_ended()
+    summary = recorder.stop()
+    cpu_s, took_s = time.process_time() - cpu_s, time.monotonic() - began_s
+    fps = (summary.frames - 1) / summary.duration_s
+    return Cost(fps, count - summary.frames, cpu_s / took_s, size_of(folder) / 1e6 / took_s)
+
+
+def measure_realsense(frames: list[RGBDFrame], seconds: float, folder: Path) -> Cost:
+    import pyrealsense2 as rs
+
+    count = round(seconds * FPS)
+    device = rs.software_device()
+    depth, color = device.add_sensor("Depth"), device.add_sensor("Color")
+    depth_profile = depth.add_video_stream(_stream(rs, rs.stream.depth, 0, rs.format.z16, 2))
+    color_profile = color.add_video_stream(_stream(rs, rs.stream.color, 1, rs.format.bgr8, 3))
+    depth.add_read_only_option(rs.option.depth_units, 0.001)
+    device.create_matcher(rs.matchers.default)
+    recorder = rs.recorder(str(folder / "clip.db3"), device)
+    syncer = rs.syncer()
+    sensors = recorder.query_sensors()
+    images = [(frame.depth_raw, cv2.cvtColor(frame.color, cv2.COLOR_RGB2BGR)) for frame in frames]
+    cpu_s, began_s = time.process_time(), time.monotonic()
+    for sensor in sensors:
+        sensor.open(sensor.get_stream_profiles()[0])
+        sensor.start(syncer)
+    paired = 0
+    for number in range(count):
+        time.sleep(max(began_s + number / FPS - time.monotonic(), 0))
+        pair = images[number % len(images)]
+        for sensor, profile, image, size in (
+            (depth, depth_profile, pair[0], 2),
+            (color, color_profile, pair[1], 3),
+        ):
+            frame = rs.software_video_frame()
+            frame.pixels, frame.stride, frame.bpp = image, WIDTH * size, size
+            frame.timestamp, frame.domain = number * 1000 / FPS, rs.timestamp_domain.hardware_clock
+            frame.frame_number, frame.profile = number, profile.as_video_stream_profile()
+            if size == 2:
+                frame.depth_units = 0.001
+            sensor.on_video_frame(frame)
+        ok, found = syncer.try_wait_for_frames(20)
+        paired += bool(ok and found.size() == 2)
+    time.sleep(SETTLE_S)
+    for sensor in sensors:
+        sensor.stop()
+        sensor.close()
+    del recorder, sensors, sensor
+    gc.collect()  # its file is finished when the recorder goes
+    cpu_s, took_s = time.process_time() - cpu_s, time.monotonic() - began_s - SETTLE_S
+    return Cost(paired / took_s, count - paired, cpu_s / took_s, size_of(folder) / 1e6 / took_s)
+
+
+def _stream(rs: Any, kind: Any, uid: int, form: Any, size: int) -> Any:
+    lens = rs.intrinsics()
+    lens.width, lens.height, lens.ppx, lens.ppy = WIDTH, HEIGHT, INFO.intrinsics.cx, INFO.intrinsics.cy
+    lens.fx = lens.fy = INFO.intrinsics.fx
+    lens.model = rs.distortion.none
+    stream = rs.video_stream()
+    stream.type, stream.index, stream.uid, stream.intrinsics = kind, 0, uid, lens
+    stream.width, stream.height, stream.fps, stream.bpp, stream.fmt = WIDTH, HEIGHT, FPS, size, form
+    return stream
+
+
+def size_of(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def _in_own_process(measure: Callable, frames: list[RGBDFrame], seconds: float, folder: Path) -> Cost:
+    context = multiprocessing.get_context("fork")
+    results = context.SimpleQueue()
+    child = context.Process(target=lambda: results.put(measure(frames, seconds, folder)))
+    child.start()
+    cost = results.get()
+    child.join()
+    return cost
+
+
+def main(
+    seconds: float = 300.0,
+    session: Path | None = None,
+    json_file: Path | None = None,
+    folder: Path | None = None,
+) -> dict[str, float]:
+    """Measure both recorders.
+
+    Args:
+        seconds: how long each records.
+        session: a 640x480 session whose first 60 frames are recorded over and over; default: a synthetic clip.
+        json_file: where to write the figures.
+        folder: on which disk; default: the temporary one.
+    """
+    if session is None:
+        frames = clip(60)
+    else:
+        with Session(session) as opened:
+            frames = [frame for _, frame in zip(range(60), opened.frames(), strict=False)]
+    costs: dict[str, Cost] = {}
+    for name, measure in (("wildgrasp", measure_recorder), ("librealsense", measure_realsense)):
+        place = Path(tempfile.mkdtemp(prefix="wildgrasp-recorder-", dir=folder))
+        try:
+            costs[name] = _in_own_process(measure, frames, seconds, place)
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+    print(f"{'':14}{'fps':>8}{'dropped':>9}{'core':>8}{'MB/s':>8}")
+    for name, cost in costs.items():
+        print(f"{name:14}{cost.fps:8.2f}{cost.dropped:9d}{cost.core_fraction:8.3f}{cost.mb_per_s:8.2f}")
+    ours, theirs = costs["wildgrasp"], costs["librealsense"]
+    figures = asdict(ours) | {
+        "rs_recorder_core_fraction": theirs.core_fraction,
+        "rs_recorder_mb_per_s": theirs.mb_per_s,
+    }
+    if json_file is not None:
+        json_file.write_text(json.dumps({k: round(float(np.float64(v)), 4) for k, v in figures.items()}, indent=2))
+    return figures
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
