@@ -46,6 +46,18 @@ def import_tum_rgbd(
     _imported(import_tum(folder, out or _default_out(folder), camera))
 
 
+def import_realsense_file(file: tyro.conf.Positional[Path], out: Path | None = None) -> None:
+    """Turn a recording of Intel's own tools (.bag or .db3) into a session, depth aligned to colour.
+
+    Args:
+        file: the recording.
+        out: the session's folder; default: sessions/NAME-OF-THE-FILE.
+    """
+    from wildgrasp.importers.realsense import import_realsense
+
+    _imported(import_realsense(file, out or _default_out(file.with_suffix(""))))
+
+
 def check(session: tyro.conf.Positional[Path], deep: bool = False) -> int:
     """Is a session whole? Exit code 0: good, 3: repairable, 1: broken. Nothing is changed.
 

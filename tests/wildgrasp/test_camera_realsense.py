@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 
 import numpy as np
@@ -11,6 +12,9 @@ from wildgrasp.cameras.feed import CameraFeed
 from wildgrasp.cameras.realsense import RealSenseCamera, RealSenseConfig
 from wildgrasp.clocks import VirtualClock
 from wildgrasp.errors import CameraError
+from wildgrasp.importers.realsense import import_realsense
+from wildgrasp.importers.source import DatasetError
+from wildgrasp.sessions.check import Status, check_session
 from wildgrasp.sessions.recorder import Recorder
 from wildgrasp.sessions.session import Session
 
@@ -218,3 +222,45 @@ def test_a_recorder_records_it(tmp_path):
         assert session.camera_info.serial == "0815"
         for frame in session.frames():
             np.testing.assert_array_equal(frame.depth_raw, images(round(frame.t_device_ns * FPS / 1e9))[0])
+
+
+# --- recordings of librealsense itself ---
+
+
+@pytest.fixture
+def recording(tmp_path):
+    device, file = SoftwareDevice(), tmp_path / "clip.db3"
+    recorder, syncer = rs.recorder(str(file), device.device), rs.syncer()
+    sensors = recorder.query_sensors()
+    for sensor in sensors:
+        sensor.open(sensor.get_stream_profiles()[0])
+        sensor.start(syncer)
+    for number in range(20):
+        device.push(number, *images(number))
+        syncer.try_wait_for_frames(50)
+    for sensor in sensors:
+        sensor.stop()
+        sensor.close()
+    del sensor, sensors, recorder
+    gc.collect()  # its file is finished when the recorder goes
+    return file
+
+
+def test_a_realsense_recording_becomes_a_session(recording, tmp_path):
+    out = import_realsense(recording, tmp_path / "s")
+    with Session(out) as session:
+        assert len(session) >= 15
+        assert session.camera_info.model == "Synthetic D415"
+        for frame in session.frames():
+            number = round(frame.t_device_ns * FPS / 1e9)
+            np.testing.assert_array_equal(frame.depth_raw, images(number)[0])
+    assert check_session(out, deep=True).status is Status.GOOD
+
+
+def test_what_is_no_realsense_recording_is_a_clear_error(tmp_path):
+    (tmp_path / "clip.bag").write_text("not a recording")
+    with pytest.raises(DatasetError, match="no RealSense recording"):
+        import_realsense(tmp_path / "clip.bag", tmp_path / "s")
+    with pytest.raises(DatasetError, match="no file"):
+        import_realsense(tmp_path / "nowhere.bag", tmp_path / "s")
+    assert not (tmp_path / "s").exists()
