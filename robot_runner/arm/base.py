@@ -29,6 +29,7 @@ class MotionLimits:
     angular_speed_rad_s: float = 1.0
     angular_acceleration_rad_s2: float = 4.0
     joint_speed_rad_s: float = 1.5
+    joint_acceleration_rad_s2: float = 3.0
 
 
 @dataclass(frozen=True)

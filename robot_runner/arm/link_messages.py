@@ -1,0 +1,97 @@
+"""What the runner and the link's process say to each other, and in which words they report to people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_runner.arm.base import MotionLimits, Safety
+
+SAFETIES = list(Safety)  # a row of the state ring holds the index
+
+
+@dataclass(frozen=True)
+class LinkConfig:
+    """How to reach and follow one controller."""
+
+    host: str
+    model: str  # key of MODELS
+    watchdog_hz: float = 10.0  # the controller stops the program when nothing arrives for 1/watchdog_hz
+    lookahead_s: float = 0.03  # servoj's shortest: the arm is this far behind, and stops within it
+    gain: float = 1000.0
+    stale_s: float = 0.1  # readings older than this: come to rest
+    lost_s: float = 0.5  # and than this: the link counts as lost
+    payload_kg: float = 0.0  # gripper and mount; 0 leaves the controller's setting
+
+
+@dataclass(frozen=True)
+class LineGoal:
+    number: int
+    T_base_tool: NDArray[np.float64]
+    limits: MotionLimits
+
+
+@dataclass(frozen=True)
+class JointGoal:
+    number: int
+    q: NDArray[np.float64]
+    limits: MotionLimits
+
+
+@dataclass(frozen=True)
+class Stop:
+    number: int
+
+
+@dataclass(frozen=True)
+class Recover:
+    """Connect and upload again after the operator has seen to the arm."""
+
+
+@dataclass(frozen=True)
+class Close:
+    """Come to rest, end the program, leave."""
+
+
+@dataclass(frozen=True)
+class Connected:
+    """Answer to the start and to Recover. A problem is a sentence, or '' when all is well."""
+
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a goal was given up."""
+
+    number: int
+    text: str
+
+
+def explain(safety: Safety) -> str:
+    """What a state means for the person beside the arm, and what to do."""
+    return {
+        Safety.NORMAL: "",
+        Safety.PROTECTIVE_STOP: "The arm is in a protective stop: it met something or was asked too much. "
+        "Look at the arm, clear its way, then recover; it does not move on by itself.",
+        Safety.EMERGENCY_STOP: "An emergency stop is pressed. Release it, start the arm at its pendant, then recover.",
+        Safety.DISCONNECTED: "The link to the arm's controller is lost. Look at the network cable and the "
+        "controller, then recover; the arm has been told to stop.",
+        Safety.PROGRAM_STOPPED: "The control program on the arm's controller has stopped. Look at the pendant for the "
+        "reason, then recover.",
+    }[safety]
+
+
+def plain_words(host: str, text: str) -> str:
+    """What the client library said about a controller that did not start, for people."""
+    lower = text.lower()
+    if "in use" in lower or "already" in lower:
+        return f"Another program controls the arm at {host} ({text}). Stop it first."
+    if "remote" in lower:
+        return f"The controller at {host} is in local control. Switch it to remote control at its pendant."
+    return (
+        f"The controller at {host} did not start the control program ({text}). Look at its pendant: is the "
+        "arm switched on, in remote control, without an open message?"
+    )
