@@ -6,6 +6,7 @@ product's own streamer would send to a real controller, in cycles of 8 ms.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 
 import numpy as np
@@ -19,8 +20,7 @@ from robot_runner.arm.streamer import Mode, Streamer
 from robot_runner.gripper.base import GripperState
 from wildgrasp.cameras.base import CameraInfo, RGBDFrame
 from wildgrasp.errors import RobotError
-from wildgrasp.geometry import Array, interpolate, rotation_angle
-from wildgrasp.rig import T_TOOL_FINGERTIP
+from wildgrasp.geometry import Array, interpolate
 
 CYCLE_S = 0.008
 CYCLE_NS = 8_000_000
@@ -35,11 +35,14 @@ class VirtualRobot:
         self.cell = cell
         self.now_ns = _START_NS
         self.streamer = Streamer(UR5, CYCLE_S, cell.q)
+        self.physics_s = self.render_s = 0.0  # of real time that went into them
         self.history: deque[tuple[int, Array]] = deque([(self.now_ns, cell.q)], maxlen=_HISTORY)
 
     def advance(self) -> None:
         """One control cycle."""
+        started = time.perf_counter()
         q, _ = self.cell.step(self.streamer.next(), CYCLE_S)
+        self.physics_s += time.perf_counter() - started
         self.now_ns += CYCLE_NS
         self.history.append((self.now_ns, q))
 
@@ -103,17 +106,17 @@ class InProcessArm:
         if streamer.fault:
             raise RobotError(f"The arm stopped: {streamer.fault}")
         if remaining_m > 0 and streamer.mode is Mode.LINE:
-            return _distance(forward(UR5, cell.q), self._goal) <= remaining_m
+            return _within(forward(UR5, cell.q), self._goal, remaining_m)
         return streamer.settled and bool(np.abs(cell.qd).max() < _STILL_RAD_S)
 
 
 _STILL_RAD_S = 0.005
 
 
-def _distance(T: Array, T_goal: Array) -> float:
-    """Metres that the flange, or the fingertips by turning, still have to go."""
-    turn = float(rotation_angle(T[:3, :3].T @ T_goal[:3, :3]))
-    return max(float(np.linalg.norm(T_goal[:3, 3] - T[:3, 3])), turn * T_TOOL_FINGERTIP[2, 3])
+def _within(T: Array, T_goal: Array, distance_m: float) -> bool:
+    """Near enough to the goal to look again; the turn is judged as ``UrArm.wait`` judges it."""
+    error = np.abs(T - T_goal)
+    return bool(np.linalg.norm(error[:3, 3]) <= distance_m and error[:3, :3].max() < 0.05)
 
 
 class InProcessGripper:
@@ -156,7 +159,9 @@ class InProcessCamera:
 
     def read(self, timeout_s: float = 1.0) -> RGBDFrame:
         t_ns = self._robot.now_ns
+        started = time.perf_counter()
         color, depth = self._sensor.render(self._robot.cell.data)
+        self._robot.render_s += time.perf_counter() - started
         self._robot.advance_seconds(self._reality.camera_latency_s)
         return RGBDFrame(color, depth, DEPTH_SCALE, t_ns, t_ns)
 

@@ -6,22 +6,25 @@ from collections.abc import Callable
 
 import numpy as np
 
-from digital_twin.benchmark.expert import make_expert
-from digital_twin.benchmark.workspace import WORKSPACE_CENTER
+from digital_twin.benchmark.expert import Expert
+from digital_twin.benchmark.workspace import WORKSPACE_VOLUME
 from digital_twin.world.robot_cell import RobotCell
+from grasp_policy.actions import PAPER
 from grasp_policy.policy import Policy
+from grasp_policy.registry import make_policy
 
 PolicyMaker = Callable[[RobotCell, np.random.Generator], Policy]
 
+# Privileged: they know verified grasps. Upper bounds, and what the paper's steps and the close rule cost.
+EXPERTS: dict[str, PolicyMaker] = {
+    "expert": Expert,
+    "expert-paper": lambda cell, rng: Expert(cell, rng, PAPER),
+    "expert-closes-itself": lambda cell, rng: Expert(cell, rng, closes_itself=True),
+}
+
 
 def policy_maker(name: str) -> PolicyMaker:
-    """``expert`` (privileged: knows verified grasps), or whatever :func:`grasp_policy.registry.make_policy` knows."""
-    if name == "expert":
-        return make_expert
-    return lambda cell, rng: _product_policy(name, rng)
-
-
-def _product_policy(name: str, rng: np.random.Generator) -> Policy:
-    from grasp_policy.registry import make_policy
-
-    return make_policy(name, WORKSPACE_CENTER, int(rng.integers(2**31)))
+    """An expert, or whatever :func:`grasp_policy.registry.make_policy` knows: a baseline or a checkpoint."""
+    if name in EXPERTS:
+        return EXPERTS[name]
+    return lambda cell, rng: make_policy(name, WORKSPACE_VOLUME, int(rng.integers(2**31)))

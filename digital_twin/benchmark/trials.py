@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -15,8 +16,10 @@ from digital_twin.benchmark.workspace import guard_limits, start_joints
 from digital_twin.world.cell_piles import PileSettings, SceneName
 from digital_twin.world.cell_reality import Difficulty, sample_reality
 from digital_twin.world.robot_cell import CellSettings, RobotCell
+from grasp_policy.policy import Allowed, Decision, Policy
 from robot_runner.episode import Episode
 from robot_runner.episode_types import EpisodeConfig, EpisodeEvent, State
+from wildgrasp.geometry import Array
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ def run_trial(
         start_q=start_joints(start_rng, trial.start_shift_m, trial.start_turn_rad),
     )
     cell = RobotCell(settings)
-    policy = make_policy(cell, policy_rng)
+    policy = _TimedPolicy(make_policy(cell, policy_rng))
     robot = VirtualRobot(cell)
     camera = InProcessCamera(robot, settings.reality, settings.seed)
     watcher = _Watcher(cell, on_event)
@@ -77,8 +80,41 @@ def run_trial(
         width_m=result.width_m or 0.0,
         seconds=(result.t_end_ns - result.t_start_ns) * 1e-9,
         wall_seconds=time.perf_counter() - t_wall,
-        ms=result.timings_ms,
+        ms=_per_step(result.steps, robot, policy) | result.timings_ms,
     )
+
+
+def _per_step(steps: int, robot: VirtualRobot, policy: _TimedPolicy) -> dict[str, float]:
+    """Milliseconds of real time per step and stage."""
+    seconds = {
+        "physics": robot.physics_s,
+        "render": robot.render_s,
+        "observe": policy.observe_s,
+        "decide": policy.decide_s,
+    }
+    return {stage: 1e3 * value / max(steps, 1) for stage, value in seconds.items()}
+
+
+class _TimedPolicy:
+    """A policy, and how much real time it takes."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self.observe_s = self.decide_s = 0.0
+
+    def reset(self) -> None:
+        self._policy.reset()
+
+    def observe(self, *observation: Any) -> None:
+        started = time.perf_counter()
+        self._policy.observe(*observation)
+        self.observe_s += time.perf_counter() - started
+
+    def decide(self, T_base_fingertip: Array, allowed: Allowed) -> Decision:
+        started = time.perf_counter()
+        decision = self._policy.decide(T_base_fingertip, allowed)
+        self.decide_s += time.perf_counter() - started
+        return decision
 
 
 class _Watcher:

@@ -6,13 +6,14 @@ import numpy as np
 
 from digital_twin.world.cell_scene import TABLE_HEIGHT_IN_BASE_M
 from digital_twin.world.robot_cell import START_Q
+from grasp_policy.scene.tsdf import Volume
 from robot_runner.arm.kinematics import UR5, forward, inverse_near
 from robot_runner.guard import GuardLimits, check_joints
 from wildgrasp.geometry import inverse, pose, so3_exp
 from wildgrasp.rig import T_TOOL_FINGERTIP
 
-# In the robot's base: the middle of the table in front of it, and where the fingertips may go.
-WORKSPACE_CENTER = (0.5, 0.0, TABLE_HEIGHT_IN_BASE_M)
+# In the robot's base: the volume that is fused, most of it above the table, and where the fingertips may go.
+WORKSPACE_VOLUME = Volume.around((0.5, 0.0, TABLE_HEIGHT_IN_BASE_M + 0.25), (0.8, 0.8, 0.6))
 WORKSPACE_LOWER = (0.15, -0.40, TABLE_HEIGHT_IN_BASE_M - 0.01)
 WORKSPACE_UPPER = (0.85, 0.40, 0.40)
 

@@ -12,8 +12,9 @@ MIN_RISE_M = 0.07
 class LiftJudge:
     """Watches the objects of a compiled cell and says which are held.
 
-    Held means: both pads touch it, nothing but the gripper and other risen objects touches it (so it neither leans on
-    the table nor lies on the arm), and it is at least ``MIN_RISE_M`` above the lowest it has been since :meth:`reset`.
+    Held means: both pads touch it, it touches neither the robot's arm nor anything that stands fixed (so it neither
+    leans on the table nor lies on the arm), and it is at least ``MIN_RISE_M`` above the lowest it has been since
+    :meth:`reset`. It may touch other objects: some come up with what hangs on them.
     """
 
     def __init__(
@@ -23,6 +24,7 @@ class LiftJudge:
         self._model = model
         self._names = tuple(objects)
         self._bodies = np.array([objects[name] for name in self._names], dtype=np.int64)
+        self._free = set(objects.values())
         self._pads = pads
         self._gripper = gripper
         self._lowest = np.full(len(self._names), np.inf)
@@ -52,6 +54,6 @@ class LiftJudge:
                 other_body = int(self._model.geom_bodyid[other])
                 if other in self._pads:
                     touched[body].add(other)
-                elif other_body not in self._gripper and other_body not in candidates:
+                elif other_body not in self._gripper and other_body not in self._free:
                     supported.add(body)
         return [name for body, name in candidates.items() if len(touched[body]) == 2 and body not in supported]

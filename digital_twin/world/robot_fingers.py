@@ -18,7 +18,8 @@ class FingerSettings:
     stiffness_n_m: float = 2000.0  # of the position actuator that moves the fingers
     tolerance_m: float = 0.001  # at the width
     blocked_m: float = 0.004  # the command runs this far ahead of the fingers before they count as blocked
-    settle_s: float = 0.1  # after which a motion counts as finished
+    settle_s: float = 0.1  # of standing still, after which a motion counts as finished
+    patience_s: float = 1.0  # beyond the time of travel, after which it counts as finished whatever the fingers do
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class FingerDrive:
         self._width_m = width_m
         self.force_n = MAX_FORCE_N
         self._closing = False
-        self._still_s = self._settings.settle_s
+        self._still_s, self._left_s = self._settings.settle_s, 0.0
         self.state = FingerState(width_m, busy=False, grip_detected=False)
 
     def command(self, width_m: float, force_n: float) -> None:
@@ -49,6 +50,7 @@ class FingerDrive:
         self._closing = self._goal < self._width_m
         self._setpoint = self._width_m
         self._still_s = 0.0
+        self._left_s = abs(self._goal - self._width_m) / self._settings.speed_m_s + self._settings.patience_s
         self.state = FingerState(self.state.width_m, busy=True, grip_detected=False)
 
     def stop(self) -> None:
@@ -67,7 +69,8 @@ class FingerDrive:
             self._setpoint += min(max(self._goal - self._setpoint, -step), step)
         settled = moved < 0.1 * s.speed_m_s * dt and (arrived or blocked or self._setpoint == self._goal)
         self._still_s = self._still_s + dt if settled else 0.0
-        busy = self._still_s < s.settle_s
+        self._left_s -= dt
+        busy = self._still_s < s.settle_s and self._left_s > 0
         gripping = self._closing and not busy and not arrived
         self.state = FingerState(max(width_m, 0.0), busy, gripping)
         if blocked or (self._closing and self._goal == 0.0 and self._setpoint == 0.0):
