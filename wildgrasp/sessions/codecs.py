@@ -19,40 +19,58 @@ MAX_SIDE = 8192  # a session from elsewhere is untrusted: no image may ask for m
 _SHAPE = struct.Struct("<HH")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG_FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}  # SOF markers
-_local = threading.local()  # zstd contexts are not thread-safe
+_local = threading.local()
 
 
-def _compressor() -> zstandard.ZstdCompressor:
-    if not hasattr(_local, "compressor"):
-        _local.compressor = zstandard.ZstdCompressor(level=1)
-        _local.decompressor = zstandard.ZstdDecompressor()
-    return _local.compressor
+class _Workspace:
+    """What an encoder or decoder of one thread uses again: zstd contexts are not thread-safe, and fresh pages for
+    every image cost as much as the encoding."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=1)
+        self.decompressor = zstandard.ZstdDecompressor()
+        self._arrays: dict[str, NDArray] = {}
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: type) -> NDArray:
+        """An array with any content; the same one as long as the shape stays."""
+        found = self._arrays.get(name)
+        if found is None or found.shape != shape:
+            found = self._arrays[name] = np.empty(shape, dtype)
+        return found
+
+
+def _workspace() -> _Workspace:
+    if not hasattr(_local, "workspace"):
+        _local.workspace = _Workspace()
+    return _local.workspace
 
 
 def encode_depth(depth_raw: NDArray[np.uint16]) -> bytes:
     """Bytes of a depth image [H, W] uint16, lossless. Raises SessionError when it is larger than a session may hold."""
-    compressor = _compressor()
     h, w = depth_raw.shape
     if max(h, w) > MAX_SIDE:
         raise SessionError(f"A depth image of {w}x{h} pixels is larger than a session may hold.")
-    delta = np.empty((h, w), np.uint16)
+    work = _workspace()
+    delta = work.array("delta", (h, w), np.uint16)
     delta[:, 0] = depth_raw[:, 0]
     np.subtract(depth_raw[:, 1:], depth_raw[:, :-1], out=delta[:, 1:])
-    signed = delta.view(np.int16)
-    zigzag = ((signed << 1) ^ (signed >> 15)).view(np.uint8).reshape(-1, 2)
-    return _SHAPE.pack(h, w) + compressor.compress(np.ascontiguousarray(zigzag.T).tobytes())
+    signs = np.right_shift(delta.view(np.int16), 15, out=work.array("signs", (h, w), np.int16))
+    zigzag = np.left_shift(delta.view(np.int16), 1, out=delta.view(np.int16))
+    zigzag ^= signs
+    split = work.array("split", (2, h * w), np.uint8)
+    split[:] = zigzag.view(np.uint8).reshape(-1, 2).T
+    return _SHAPE.pack(h, w) + work.compressor.compress(split)
 
 
 def decode_depth(payload: bytes) -> NDArray[np.uint16]:
     """Inverse of :func:`encode_depth`. Raises SessionError on bytes that it did not make."""
-    _compressor()
     h, w = depth_size(payload)
     data = payload[_SHAPE.size :]
     try:
         # zstandard allocates what the data claim to hold, so the claim is checked first.
         if zstandard.frame_content_size(data) != 2 * h * w:
             raise ValueError("its length does not fit its size")
-        raw = _local.decompressor.decompress(data)
+        raw = _workspace().decompressor.decompress(data)
         split = np.frombuffer(raw, np.uint8).reshape(2, h * w)
     except (zstandard.ZstdError, ValueError) as error:
         raise SessionError(f"A depth image in the session is damaged ({error}).") from error
@@ -72,7 +90,7 @@ def depth_size(payload: bytes) -> tuple[int, int]:
 
 def encode_color(color: NDArray[np.uint8], quality: int = 90) -> bytes:
     """JPEG of an RGB image [H, W, 3] at the given quality; quality 100 means lossless (PNG)."""
-    bgr = cv2.cvtColor(color, cv2.COLOR_RGB2BGR)
+    bgr = cv2.cvtColor(color, cv2.COLOR_RGB2BGR, dst=_workspace().array("bgr", color.shape, np.uint8))
     if quality >= 100:
         ok, data = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     else:

@@ -23,6 +23,7 @@ from wildgrasp.errors import SessionError
 from wildgrasp.sessions.events import Gap
 from wildgrasp.sessions.frames import encode_frame
 from wildgrasp.sessions.recording import GripperSource, Recording, RecordingSummary
+from wildgrasp.sessions.writer import SYNC_EVERY
 
 
 @dataclass(frozen=True)
@@ -212,6 +213,7 @@ class Recorder:
     def _write_until_stopped(self) -> bool:
         """Returns whether the end of the queue was reached; if not, the disk is nearly full."""
         polled_ns = synced_ns = self._clock.now_ns()
+        synced_frames = 0
         while not self._problem:
             try:
                 item = self._records.get(timeout=self._config.poll_s)
@@ -226,9 +228,10 @@ class Recorder:
                 self._take_gripper()
                 polled_ns = now_ns
             if now_ns - synced_ns >= self._config.sync_s * 1e9:
-                self._recording.writer.sync()
+                if self._recording.frames - synced_frames < SYNC_EVERY:  # else the writer did it by itself
+                    self._recording.writer.sync()
                 self._watch_disk(self._path)
-                synced_ns = now_ns
+                synced_ns, synced_frames = now_ns, self._recording.frames
         return False
 
     def _keep(self, item: _Encoded | Gap) -> None:

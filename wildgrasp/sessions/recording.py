@@ -116,7 +116,7 @@ class Recording:
         return self.accept_encoded(frame.t_host_ns, encode_frame(frame, self._quality))
 
     def accept_encoded(self, t_ns: int, payload: bytes) -> int | None:
-        """Keep a frame that :func:`wildgrasp.sessions.writer.encode_frame` encoded on another thread."""
+        """Keep a frame that :func:`wildgrasp.sessions.frames.encode_frame` encoded on another thread."""
         if self.writer.frame_count == 0:
             self._t_first_ns = t_ns
         elif t_ns <= self._t_last_ns:
