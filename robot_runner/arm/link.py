@@ -46,6 +46,7 @@ _PROTECTIVE_STOPPED = 1 << 2
 _EMERGENCY_STOPPED = 1 << 6 | 1 << 7
 _PROGRAM_RUNNING = 1 << 1
 _PROGRAM_START_S = 5.0
+_CLOCK_WINDOW_S = 0.1
 
 
 def link_process(pipe: Connection, memory: Any, config: LinkConfig) -> None:
@@ -71,7 +72,7 @@ class _Link:
         self._goal = 0
         self._leaving = False
         self._controller_s, self._received_ns = -1.0, 0
-        self._clock = ControllerClock(window=round(0.5 / self._dt))
+        self._clock = ControllerClock(window=round(_CLOCK_WINDOW_S / self._dt))
 
     # --- connecting ---
 
@@ -107,7 +108,7 @@ class _Link:
         self._streamer.reset(q)
         self._safety = Safety.NORMAL
         self._controller_s, self._received_ns = -1.0, time.monotonic_ns()
-        self._clock = ControllerClock(window=round(0.5 / self._dt))
+        self._clock = ControllerClock(window=round(_CLOCK_WINDOW_S / self._dt))
 
     def _recover(self) -> str:
         """After a stop: a new connection where it was lost, a new upload in any case, the watchdog armed again."""
