@@ -103,19 +103,20 @@ def fit(pings: list[Ping], config: ClockFitConfig, wire_ns: float = 0.0) -> Cloc
     for _ in range(2):
         delay_there = offset + slope * there - sent
         delay_back = received - (offset + slope * back)
-        centers, errors = _window_errors(index, there, delay_there, delay_back)
+        centers, errors, round_trips = _window_minima(index, there, delay_there, delay_back)
         line = np.polyfit(centers, errors, 1)
         slope, offset = slope + line[0], offset + line[1]
 
-    smallest = float(delay_there.min() + delay_back.min() - wire_ns)
+    # The typical window's, not the very smallest: one lucky exchange does not make the others' asymmetry smaller.
+    round_trip = max(0.0, float(np.median(round_trips)) - wire_ns)
     residual = errors - np.polyval(line, centers)
-    uncertainty = max(smallest, 0.0) / 2 + 2 * _line_sigma(centers, residual)
+    uncertainty = round_trip / 2 + 2 * _line_sigma(centers, residual)
     return ClockState(
         reference_us=float(reference[1]),
-        host_ns_at_reference=float(reference[0]) + offset,
+        host_ns_at_reference=float(reference[0] + offset),
         drift_ppm=float(slope - 1) * 1e6,
         uncertainty_ns=uncertainty,
-        min_round_trip_ns=smallest,
+        min_round_trip_ns=round_trip,
         pings=len(pings),
     )
 
@@ -125,17 +126,18 @@ def _first_guess(sent: NDArray, there: NDArray, back: NDArray, received: NDArray
     return float(offset), float(slope)
 
 
-def _window_errors(
+def _window_minima(
     index: NDArray[np.intp], device_ns: NDArray, delay_there: NDArray, delay_back: NDArray
-) -> tuple[NDArray, NDArray]:
-    """Device time [W] and how much the line is too early there [W], one per window that has pings."""
-    centers, errors = [], []
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Per window that has pings: device time, how much the line is too early there, smallest round trip; [W] each."""
+    centers, errors, round_trips = [], [], []
     for window in np.unique(index):
         members = np.flatnonzero(index == window)
         i, j = members[np.argmin(delay_there[members])], members[np.argmin(delay_back[members])]
         centers.append((device_ns[i] + device_ns[j]) / 2)
         errors.append((delay_back[j] - delay_there[i]) / 2)
-    return np.array(centers), np.array(errors)
+        round_trips.append(delay_back[j] + delay_there[i])
+    return np.array(centers), np.array(errors), np.array(round_trips)
 
 
 def _line_sigma(centers: NDArray, residual: NDArray) -> float:

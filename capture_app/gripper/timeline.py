@@ -12,6 +12,8 @@ from capture_app.gripper.protocol import PingMessage, PongMessage, encode
 
 # Worst age of a message that could not be dated: its time on the wire, debouncing, and a few turns of the reader.
 UNDATED_UNCERTAINTY_NS = 50_000_000
+# A Mega's 115200 baud are 117647, and its resonator may be fast: the time on the wire is no less than at this speed.
+FASTEST_BAUD = 120_000
 PING_PERIOD_S = 0.05
 FAST_PING_PERIOD_S = 0.02  # until the fit is good
 REBOOT_BACKSTEP_US = 1_000_000
@@ -30,7 +32,7 @@ class Timeline:
     """Owns the clock fit of the device's present boot. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._wire_ns = 2 * len(encode(PingMessage(1, 1), 1, 0x01010101)) * 10e9 / 115_200
+        self._wire_ns = 2 * len(encode(PingMessage(1, 1), 1, 0x01010101)) * 10e9 / FASTEST_BAUD
         self._waiting: deque[_Waiting] = deque()
         self._sent: dict[int, int] = {}  # token → host time
         self._token = 0
@@ -56,8 +58,11 @@ class Timeline:
         """The ping to send now, if it is time."""
         if now_ns < self._next_ping_ns:
             return None
-        self._next_ping_ns = now_ns + round((PING_PERIOD_S if self._fit.good else FAST_PING_PERIOD_S) * 1e9)
         self._token = (self._token + 1) % 0x10000
+        period_s = PING_PERIOD_S if self._fit.good else FAST_PING_PERIOD_S
+        # Spread from ¾ to 1¼ of the period (golden ratio), so that pings do not keep step with anything else.
+        spread = 0.75 + 0.5 * (self._token * 0.6180339887 % 1)
+        self._next_ping_ns = now_ns + round(period_s * spread * 1e9)
         self._sent = {t: s for t, s in self._sent.items() if now_ns - s < 1_000_000_000}
         self._sent[self._token] = now_ns
         return encode(PingMessage(self._token, 0), self._token & 0xFF)

@@ -116,8 +116,8 @@ class Board:
         byte_ns = self._byte_ns(HOST_UART)
         start = max(self._host_wire_free_ns[0], t_ns)
         for byte in data:
-            self._simulator.put(self._cycle(start), UART, HOST_UART, byte)
             start += byte_ns
+            self._simulator.put(self._cycle(start), UART, HOST_UART, byte)
         self._host_wire_free_ns[0] = round(start)
 
     # --- the device ---
@@ -169,12 +169,12 @@ class Board:
         if self.on_servo_byte is not None:
             self.on_servo_byte(end, output.value)
         if self.servo_echo:
-            self._simulator.put(self._cycle(end - byte_ns), UART, SERVO_UART, output.value)
+            self._simulator.put(self._cycle(end), UART, SERVO_UART, output.value)
         if not self._driving:
             return  # the buffer's driver is off: the byte does not reach the wire
         reply = self.servo.receive(output.value, end, 10 * NS / byte_ns)
         for t_ns, byte in reply:
-            self._simulator.put(self._cycle(t_ns - byte_ns), UART, SERVO_UART, byte)
+            self._simulator.put(self._cycle(t_ns), UART, SERVO_UART, byte)
         if reply:
             self._reply_ns = (reply[0][0] - byte_ns, reply[-1][0])
             self._servo_wire_free_ns = reply[-1][0]

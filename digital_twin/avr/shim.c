@@ -78,10 +78,15 @@ static void deliver(board_t *b, const item_t *item) {
     drive_pin(b, item->value);
     return;
   }
+  /* simavr would let a byte take its time on the wire only after the byte before was read, and so run late. Here bytes
+   * are delivered at the end of their stop bit, and shown to the program in the next cycle. */
   avr_uart_t *u = b->uart[item->port];
+  avr_cycle_count_t wire = u->cycles_per_byte;
+  u->cycles_per_byte = 1;
   avr_raise_irq(b->uart_irq[item->port] + UART_IRQ_INPUT, item->value);
-  /* The chip buffers two bytes beside the one on the wire; simavr would hold 64. */
-  if (((u->input.write - u->input.read) & 63) > 3) b->overruns++;
+  u->cycles_per_byte = wire;
+  /* The chip buffers two bytes; simavr would hold 64. */
+  if (((u->input.write - u->input.read) & 63) > 2) b->overruns++;
 }
 
 static avr_cycle_count_t pump(avr_t *avr, avr_cycle_count_t when, void *param) {
