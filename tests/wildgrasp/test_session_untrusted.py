@@ -189,6 +189,44 @@ def test_records_with_a_right_checksum_and_wrong_content_are_survived(session, k
                 read(ref)
 
 
+EVENT = {"t_ns": 1, "kind": "press", "uncertainty_ns": 0, "detail": ""}
+GAP = {"source": "camera", "t_start_ns": 1, "t_end_ns": 2, "reason": "", "lost_frames": 0}
+SAMPLE = {
+    "t_ns": 1,
+    "opening": 0.5,
+    "speed": 0.0,
+    "load": 0.0,
+    "temperature_c": 0.0,
+    "voltage_v": 0.0,
+    "moving": False,
+    "error": 0,
+}
+
+
+@pytest.mark.parametrize("value", [None, "words", [], {}, 10**30, float("nan"), -1, 1.5])
+def test_messages_with_values_of_any_type_are_survived(session, value):
+    out = BlobWriter(session / "blobs" / "000000.wgb")
+    for kind, message in ((Kind.EVENT, EVENT), (Kind.GAP, GAP)):
+        for key in message:
+            out.append(kind, 0, json.dumps({**message, key: value}).encode())
+    for key in SAMPLE:
+        out.append(Kind.SERVO, 0, json.dumps([{**SAMPLE, key: value}]).encode())
+    for key in ("repaired", "closed", "T_camera_fingertip"):
+        out.append(Kind.META, 0, json.dumps({"key": key, "value": value}).encode())
+    out.close()
+    assert check_session(session).status is not Status.GOOD
+    assert repair_session(session).frames == 4
+    assert check_session(session).status is not Status.REPAIRABLE
+    with contextlib.suppress(SessionError):
+        read_everything(session)
+
+
+@pytest.mark.parametrize("value", ['"words"', "[]", '{"damage": 3, "lost_frames": "x", "lost_rows": {"poses": []}}'])
+def test_a_forged_note_of_a_repair_is_survived(session, value):
+    sql(session, "INSERT INTO meta VALUES ('repaired', ?)", value)
+    assert check_session(session).status is Status.GOOD
+
+
 def test_a_frame_of_another_size_is_refused_and_left_out_by_repair(session, make_frame, camera_info):
     from wildgrasp.sessions.codecs import encode_color, encode_depth
     from wildgrasp.sessions.frames import pack_frame, with_id

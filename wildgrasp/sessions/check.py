@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from wildgrasp.sessions.blobs import BlobRef
 from wildgrasp.sessions.index import NewerFormatError, camera_from_json
 from wildgrasp.sessions.layout import FolderLock
 from wildgrasp.sessions.recording import GAP_PERIODS
+from wildgrasp.sessions.repair import REPAIR_META
 from wildgrasp.sessions.schema import ROW_TABLES
 from wildgrasp.sessions.session import Session
 from wildgrasp.sessions.survey import Survey, survey
@@ -146,6 +148,28 @@ def _note_unanswered(report: CheckReport, found: Survey) -> None:
 # --- the index against the blobs ---
 
 
+@dataclass(frozen=True)
+class _Known:
+    """Losses that a repair has listed already: they are no news."""
+
+    damage: list = field(default_factory=list)
+    lost_frames: int = 0
+    lost_rows: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, session: Session) -> _Known:
+        value = session.meta.get("repaired")
+        if not isinstance(value, dict):
+            return cls()
+        damage, lost_frames, lost_rows = value.get("damage"), value.get("lost_frames"), value.get("lost_rows")
+        rows_ok = isinstance(lost_rows, dict) and all(isinstance(n, int) for n in lost_rows.values())
+        return cls(
+            damage if isinstance(damage, list) else [],
+            lost_frames if isinstance(lost_frames, int) else 0,
+            lost_rows if rows_ok else {},
+        )
+
+
 def _check_index(report: CheckReport, found: Survey, deep: bool) -> None:
     try:
         session = Session(report.path)
@@ -155,14 +179,14 @@ def _check_index(report: CheckReport, found: Survey, deep: bool) -> None:
         report.repairable(str(error))
         return
     with session:
-        known = session.meta.get("repaired", {}).get("damage", [])
-        new = [d for d in found.damage if [d.file, d.offset, d.length] not in known]
+        known = _Known.of(session)
+        new = [d for d in found.damage if [d.file, d.offset, d.length] not in known.damage]
         for damage in new:
             report.repairable(f"{damage.length} bytes of blobs/{damage.file} at {damage.offset} hold no whole record.")
         if not session.closed:
             report.repairable("The recording was cut off: it was never closed.")
         try:
-            _compare(report, session, found)
+            _compare(report, session, found, known)
         except (SessionError, sqlite3.Error, TypeError, ValueError) as error:
             report.repairable(f"The index cannot be read through ({error}).")
             return
@@ -170,7 +194,7 @@ def _check_index(report: CheckReport, found: Survey, deep: bool) -> None:
             _decode_all(report, session)
 
 
-def _compare(report: CheckReport, session: Session, found: Survey) -> None:
+def _compare(report: CheckReport, session: Session, found: Survey, known: _Known) -> None:
     verdict = next(iter(session.db.query("PRAGMA quick_check(1)")))["quick_check"]
     if verdict != "ok":
         report.repairable(f"The index is damaged ({verdict}).")
@@ -178,27 +202,29 @@ def _compare(report: CheckReport, session: Session, found: Survey) -> None:
     recorded = [(f.t_ns, f.t_device_ns, f.ref.file, f.ref.offset) for f in found.frames]
     if [tuple(row.values())[1:] for row in indexed] != recorded:
         report.repairable(f"The index lists {len(session)} frames; {len(recorded)} were recorded and can be read.")
-    lost = session.meta.get("repaired", {}).get("lost_frames", 0)
-    if found.lost_frames > lost:
-        report.repairable(f"{found.lost_frames - lost} frames were recorded and cannot be read any more.")
+    if found.lost_frames > known.lost_frames:
+        report.repairable(f"{found.lost_frames - known.lost_frames} frames were recorded and cannot be read any more.")
     listed = {"events": len(found.events), "servo": len(found.servo)}
     for table, count in listed.items():
         if session.db[table].count != count:
             report.repairable(f"The index lists {session.db[table].count} rows of {table}; {count} were recorded.")
     if session.db["gaps"].count < len(found.gaps):
         report.repairable(f"The index lists {session.db['gaps'].count} gaps; {len(found.gaps)} were recorded.")
-    if any(session.meta.get(key) != value for key, value in found.meta.items()):
+    recorded_meta = {key: value for key, value in found.meta.items() if key not in REPAIR_META}
+    # As text, in which NaN equals itself.
+    if any(json.dumps(session.meta.get(key)) != json.dumps(value) for key, value in recorded_meta.items()):
         report.repairable("What the index says of device, person or task is not what was recorded.")
-    _compare_rows(report, session, found)
+    _compare_rows(report, session, found, known)
     _check_references(report, session)
 
 
-def _compare_rows(report: CheckReport, session: Session, found: Survey) -> None:
+def _compare_rows(report: CheckReport, session: Session, found: Survey, known: _Known) -> None:
     for table in ROW_TABLES:
         keys = {_row_key(table, row) for name, row in found.rows if name == table}
         columns = "source, frame_id" if table == "poses" else "id"
         present = {tuple(row.values()) for row in session.db.query(f"SELECT {columns} FROM {table}")}
-        if lost := len(keys - present) - session.meta.get("repaired", {}).get("lost_rows", {}).get(table, 0):
+        lost = len(keys - present) - known.lost_rows.get(table, 0)
+        if lost > 0:
             report.repairable(f"{lost} recorded rows of {table} are not in the index.")
     for pose_source in {row["source"] for row in session.db.query("SELECT DISTINCT source FROM poses")}:
         poses = session.poses(pose_source)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
 
 @dataclass(frozen=True)
@@ -46,3 +49,23 @@ class Gap:
     t_end_ns: int
     reason: str
     lost_frames: int = 0
+
+
+_Message = TypeVar("_Message", GripperEvent, ServoSample, Gap)
+_ACCEPTED = {"int": int, "float": int | float, "str": str, "bool": int}
+
+
+def from_values(kind: type[_Message], values: Mapping[str, Any]) -> _Message:
+    """A message of named values that may come from anywhere. Raises KeyError or ValueError where one is missing or of
+    the wrong type. A float that is None is NaN: SQLite knows no NaN."""
+    found: dict[str, Any] = {}
+    for f in fields(kind):
+        value = values[f.name]
+        if f.type == "float" and value is None:
+            value = math.nan
+        if not isinstance(value, _ACCEPTED[f.type]):
+            raise ValueError(f"{f.name} of a {kind.__name__} is {value!r}")
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise ValueError(f"{f.name} of a {kind.__name__} is too large")
+        found[f.name] = bool(value) if f.type == "bool" else value
+    return kind(**found)

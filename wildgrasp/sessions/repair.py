@@ -19,6 +19,7 @@ from wildgrasp.sessions.index import NewerFormatError, camera_from_json, open_in
 from wildgrasp.sessions.layout import INDEX_FILES, INDEX_NAME, FolderLock, blob_path, sync_file, sync_folder
 from wildgrasp.sessions.survey import FoundFrame, Survey, survey
 
+REPAIR_META = ("closed", "cut_off", "repaired")  # keys of meta that a repair writes itself
 _UNFINISHED = f"{INDEX_NAME}.repairing"
 
 

@@ -18,7 +18,7 @@ from wildgrasp.geometry import PinholeCamera, from_vector
 from wildgrasp.sessions.arrays import pack_arrays, unpack_arrays
 from wildgrasp.sessions.blobs import BlobRef, BlobWriter, Kind, Record, read_record
 from wildgrasp.sessions.codecs import decode_mask, encode_mask
-from wildgrasp.sessions.events import Gap, GripperEvent, ServoSample
+from wildgrasp.sessions.events import Gap, GripperEvent, ServoSample, from_values
 from wildgrasp.sessions.frames import unpack_frame
 from wildgrasp.sessions.index import camera_from_json, damage_told, open_index, read_frames, read_meta
 from wildgrasp.sessions.layout import BLOB_FOLDER, DERIVED_BLOB, blob_path
@@ -81,19 +81,17 @@ class Session:
             yield self.frame(index)
 
     def events(self) -> list[GripperEvent]:
-        with damage_told(self.path):
-            rows = self.db.query("SELECT t_ns, kind, uncertainty_ns, detail FROM events ORDER BY t_ns, id")
-            return [GripperEvent(**row) for row in rows]
+        return self._messages(GripperEvent, "events", "t_ns")
 
     def servo(self) -> list[ServoSample]:
-        sql = "SELECT t_ns, opening, speed, load, temperature_c, voltage_v, moving, error FROM servo ORDER BY t_ns, id"
-        with damage_told(self.path):
-            return [ServoSample(**{**row, "moving": bool(row["moving"])}) for row in self.db.query(sql)]
+        return self._messages(ServoSample, "servo", "t_ns")
 
     def gaps(self) -> list[Gap]:
-        sql = "SELECT source, t_start_ns, t_end_ns, reason, lost_frames FROM gaps ORDER BY t_start_ns, id"
+        return self._messages(Gap, "gaps", "t_start_ns")
+
+    def _messages(self, kind: type, table: str, time: str) -> list:
         with damage_told(self.path):
-            return [Gap(**row) for row in self.db.query(sql)]
+            return [from_values(kind, row) for row in self.db.query(f"SELECT * FROM {table} ORDER BY {time}, id")]
 
     # --- poses, masks, arrays ---
 

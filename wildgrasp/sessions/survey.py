@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from wildgrasp.errors import SessionError
 from wildgrasp.sessions.blobs import BlobRef, Damage, Kind, Record, walk
-from wildgrasp.sessions.events import Gap, GripperEvent, ServoSample
+from wildgrasp.sessions.events import Gap, GripperEvent, ServoSample, from_values
 from wildgrasp.sessions.frames import unpack_frame
 from wildgrasp.sessions.layout import chunk_name, chunks
 
@@ -83,7 +83,7 @@ def _take(found: Survey, record: Record, ref: BlobRef) -> None:
             _take_json(found, record)
         elif record.kind not in (Kind.MASK, Kind.ARRAY):
             raise ValueError(f"a record of kind {record.kind}")
-    except (SessionError, ValueError, KeyError, TypeError, RecursionError):
+    except (SessionError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         # Its checksum is right, so it was written so: by something else than a recorder. It counts as damaged.
         found.damage.append(Damage(ref.file, ref.offset, len(record.payload)))
 
@@ -95,18 +95,14 @@ def _take_json(found: Survey, record: Record) -> None:
     if record.kind == Kind.META:
         found.meta[_text(value["key"])] = value["value"]
     elif record.kind == Kind.EVENT:
-        found.events.append(_fields(value, GripperEvent))
+        found.events.append(asdict(from_values(GripperEvent, value)))
     elif record.kind == Kind.SERVO:
-        found.servo.extend([_fields(sample, ServoSample) for sample in value])
+        found.servo.extend([asdict(from_values(ServoSample, sample)) for sample in value])
     elif record.kind == Kind.GAP:
-        found.gaps.append(_fields(value, Gap))
+        found.gaps.append(asdict(from_values(Gap, value)))
     else:
         row = {_text(name): _scalar(cell) for name, cell in value["row"].items()}
         found.rows.append((_text(value["table"]), row))
-
-
-def _fields(value: dict[str, Any], of: type) -> dict[str, Any]:
-    return {f.name: _scalar(value[f.name]) for f in fields(of)}
 
 
 def _text(value: Any) -> str:
