@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Annotated
 
+import tyro
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -28,7 +30,7 @@ def evaluate(
     objects: Path | None = None,
     scale: float = 1.0,
     workers: int = 0,
-    json_file: Path | None = None,
+    json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
 ) -> int:
     """Success rate of a policy in closed-loop episodes of the simulated robot cell.
 

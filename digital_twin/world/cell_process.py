@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -25,6 +26,7 @@ from digital_twin.world.robot_cell import CellSettings, RobotCell
 from wildgrasp.errors import RobotError
 from wildgrasp.geometry import Array
 
+_PRIORITY = -10
 _START_TIMEOUT_S = 60.0
 _ANSWER_TIMEOUT_S = 10.0
 
@@ -150,6 +152,8 @@ def run_cell(
     connection: Connection, settings: CellSettings, state: SharedState, address: str, gripper_port: int
 ) -> None:
     """Main function of the cell's process; ends when the other side hangs up."""
+    with contextlib.suppress(PermissionError):
+        os.nice(_PRIORITY)  # a controller has a computer of its own; here it goes first, where that is permitted
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve_cell(connection, settings, state, address, gripper_port))
 

@@ -1,0 +1,39 @@
+"""The verb `wildgrasp evaluate`, as one types it."""
+
+import json
+
+import pytest
+
+from digital_twin.benchmark import evaluation
+from digital_twin.benchmark.results import EpisodeRow
+from wildgrasp import cli
+
+
+@pytest.fixture
+def quick_trials(monkeypatch):
+    def run_trial(trial, make_policy):
+        success = trial.number != 1
+        reason = "" if success else "missed"
+        return EpisodeRow(trial.seed, trial.number, "mug", 5, "success", reason, success, success, 0.03, 5.0, 0.1)
+
+    monkeypatch.setattr(evaluation, "run_trial", run_trial)
+
+
+def test_writes_the_documented_keys(tmp_path, quick_trials, capsys):
+    out = tmp_path / "result.json"
+    arguments = ["--scene", "bin", "--policy", "straight-down", "--episodes", "4", "--seed", "7", "--workers", "1"]
+    assert cli.main(["evaluate", *arguments, "--json", str(out)]) == 0
+    result = json.loads(out.read_text())
+    assert (result["attempts"], result["successes"], result["rate"]) == (4, 3, 0.75)
+    assert result["wilson_low"] < 0.75 < result["wilson_high"]
+    assert [row["seed"] for row in result["episodes"]] == [7] * 4
+    assert "missed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [(["--policy", "no-such-policy"], "no-such-policy"), (["--objects", "/no/such/folder"], "/no/such/folder")],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(arguments, says, capsys):
+    assert cli.main(["evaluate", "--episodes", "1", "--workers", "1", *arguments]) == 2
+    assert says in capsys.readouterr().err
