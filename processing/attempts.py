@@ -170,11 +170,9 @@ def _fingers_stop(held: _Servo, press: int, end: int, config: AttemptConfig) -> 
     closing = held.between(press, latest)
     if len(closing) < 3:
         return (press + latest) // 2
-    speed = np.abs(np.gradient(closing.opening, (closing.t_ns - press) / S))
-    moved = np.flatnonzero(speed > config.still_per_s)
-    if len(moved) == 0:
-        return int(closing.t_ns[0])
-    return int(closing.t_ns[min(moved[-1] + 1, len(closing) - 1)])
+    seconds = np.maximum(np.diff(closing.t_ns), 1) / S
+    moved = np.flatnonzero(np.abs(np.diff(closing.opening)) / seconds > config.still_per_s)
+    return int(closing.t_ns[moved[-1] + 1 if len(moved) else 0])
 
 
 def _opening_at(held: _Servo, t_ns: int) -> float | None:
@@ -198,7 +196,7 @@ def _judge(
     after = held.between(grasp, np.iinfo(np.int64).max)
     if len(after) > 0:
         # Fingers go on pressing for a moment after they touched: what they settle at is the width of the thing.
-        settled = float(np.median(after.between(grasp, grasp + S // 2).opening))
+        settled = float(np.median(after.between(grasp, max(grasp + S // 2, int(after.t_ns[0]) + 1)).opening))
         loaded = contact is not None or bool(np.max(after.load) >= config.contact_load)
         if settled <= config.closed_opening and not (loaded and settled > config.closed_opening / 2):
             return "empty", "the fingers closed fully: nothing was between them"

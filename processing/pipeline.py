@@ -95,7 +95,7 @@ def _steps(session: Session, config: ProcessConfig) -> list[Step]:
     masks = (config.masks, config.clips, config.ignore, config.tracker)
     tracking = (config.tracker, config.ignore)
     return [
-        Step("attempts", "1", config.attempts, (), partial(find_session_attempts, session, config.attempts)),
+        Step("attempts", "2", config.attempts, (), partial(find_session_attempts, session, config.attempts)),
         Step(
             "masks", "2", _MaskStepConfig(*masks), ("attempts",), partial(find_session_masks, session, attempts, masks)
         ),
