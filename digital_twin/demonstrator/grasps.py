@@ -44,6 +44,7 @@ class GraspConfig:
         0.0,
     )  # of the fingertips beyond the points, tried in turn
     corridor_m: tuple[float, ...] = (0.0, 0.02, 0.05, 0.09)  # distances before the grasp that must be free
+    try_force_n: float = 10.0
     reach_m: tuple[float, float] = (0.42, 0.3)  # half sizes of the part of the table that is worked on
 
 
@@ -104,7 +105,9 @@ class GraspPlanner:
         actuator = model.actuator(PREFIX + ACTUATOR).id
         for k in range(200):
             closing = min(1.0, k / 150)
-            data.ctrl[actuator] = rig.MAX_OPENING_M * (1 - closing) - 0.01 * closing
+            # No harder than the gripper will: it stops pulling as soon as it feels the object.
+            tension = self._config.try_force_n / self._world.config.gripper.stiffness_n_m
+            data.ctrl[actuator] = max(rig.MAX_OPENING_M * (1 - closing) - tension, opening(data, PREFIX) - tension)
             mujoco.mj_step(model, data)
         for k in range(200):
             data.mocap_pos[0, 2] = T_world_fingertip[2, 3] + 0.12 * min_jerk((k + 1) / 200)

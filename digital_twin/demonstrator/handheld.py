@@ -58,6 +58,11 @@ class HandheldScene:
     object_names: tuple[str, ...]
 
 
+def state_size(config: HandheldConfig) -> int:
+    """Length of ``qpos``: a free body per object, the hand, and two fingers."""
+    return 7 * (config.n_objects + 1) + 2
+
+
 def build_handheld_scene(seed: int, config: HandheldConfig) -> HandheldScene:
     """The kitchen with the handheld gripper at ``PARKED``."""
     scene = build_scene(seed, config.n_objects, config.family, config.table_height_m, arrangement=config.arrangement)

@@ -33,7 +33,7 @@ class PersonConfig:
     place: Literal["aside", "back"] = "back"  # back: where it was, so that one scene sees several grasps of it
     look_distance_m: tuple[float, float] = (0.45, 0.6)  # from the camera to the object, before the reach
     look_turn_rad: float = 0.3  # how differently from the grasp the gripper is held then
-    speed_m_s: tuple[float, float] = (0.1, 0.25)  # mean speed of a reach
+    speed_m_s: tuple[float, float] = (0.12, 0.28)  # mean speed of a reach
     bend_m: float = 0.05  # how far reaches bow
     lift_m: tuple[float, float] = (0.11, 0.18)
     miss_rate: float = 0.0  # of attempts: fingers close on air
@@ -48,7 +48,7 @@ class HandCommand:
 
     T_world_fingertip: Array  # [4, 4]
     button: bool
-    phase: str  # look | approach | close | lift | carry | place | release | retreat | done
+    phase: str  # look | approach | close | lift | carry | place | release | retreat | end
 
 
 class Person:
@@ -91,7 +91,7 @@ class Person:
             if grasp is None:
                 break
             yield from self._pick(grasp)
-        self._phase = "done"
+        self._phase = "end"
         yield from self._rest(0.4)
 
     # --- what to pick ---
@@ -160,10 +160,10 @@ class Person:
         target = self._world.object_poses()[object_index][:3, 3]
         look = self._gaze(target, T_grasp, rng.uniform(*config.look_distance_m), config.look_turn_rad)
         yield from self._travel(look)
-        yield from self._rest(rng.uniform(0.1, 0.4))
+        yield from self._rest(rng.uniform(0.05, 0.3))
         self._phase = "approach"
         distance = float(np.linalg.norm(T_grasp[:3, 3] - self._at[:3, 3]))
-        seconds = max(0.8, distance / rng.uniform(*config.speed_m_s), self._turn_to(T_grasp) / 0.45)
+        seconds = max(0.8, distance / rng.uniform(*config.speed_m_s), self._turn_to(T_grasp) / 0.5)
         if rng.random() < config.hesitation_rate:
             stop = T_grasp @ pose(t=np.array([0.0, 0.0, -rng.uniform(0.1, 0.16)]))
             yield from self._follow(reach(self._at, stop, 0.8 * seconds, self._bend(distance)))
@@ -226,7 +226,7 @@ class Person:
     def _travel(self, T: Array) -> Iterator[HandCommand]:
         """An unhurried reach through free space."""
         distance = float(np.linalg.norm(T[:3, 3] - self._at[:3, 3]))
-        seconds = max(0.5, distance / 0.22, self._turn_to(T) / 0.6)
+        seconds = max(0.5, distance / 0.25, self._turn_to(T) / 0.75)
         yield from self._follow(reach(self._at, T, seconds, self._bend(distance)))
 
     # --- in steps of 2 ms ---

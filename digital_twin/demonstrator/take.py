@@ -10,15 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import mujoco
-import numpy as np
-
 from capture_app.gripper.link import GripperLink
 from digital_twin.avr.board import Board
 from digital_twin.avr.host_port import UsbLatency
 from digital_twin.demonstrator.handheld import CAMERA, HandheldWorld
 from digital_twin.demonstrator.performance import Performance, PerformanceConfig
 from digital_twin.demonstrator.truth import TakeTruth
+from digital_twin.demonstrator.truth_keeper import TruthKeeper
 from digital_twin.world.d415 import D415, DEPTH_SCALE, PictureConfig, camera_info
 from wildgrasp import rig
 from wildgrasp.cameras.base import RGBDFrame
@@ -89,38 +87,6 @@ def take_meta(config: PerformanceConfig, world: HandheldWorld) -> dict[str, Any]
     }
 
 
-class TruthKeeper:
-    """Notes what is true at each frame, and the objects' masks at the frames of the grasps."""
-
-    def __init__(self, world: HandheldWorld) -> None:
-        kinds = tuple(thing.shape.kind for thing in world.objects)
-        self.truth = TakeTruth(world.object_names, kinds)
-        self._world = world
-        self._states: list[np.ndarray] = []  # qpos at each frame
-
-    def note(self, t_ns: int, phase: str) -> None:
-        truth, world = self.truth, self._world
-        truth.t_ns.append(t_ns)
-        truth.phases.append(phase)
-        truth.T_world_camera.append(world.T_world_camera)
-        truth.T_world_object.append(world.object_poses())
-        truth.opening_m.append(world.opening)
-        self._states.append(world.data.qpos.copy())
-
-    def add_masks(self, camera: D415) -> None:
-        """Render each attempt's object as it is seen in the first frame in which the fingers hold."""
-        data = mujoco.MjData(self._world.model)
-        times = np.array(self.truth.t_ns)
-        for k, attempt in enumerate(self.truth.attempts):
-            frame = int(np.searchsorted(times, attempt.t_hold_ns))
-            if frame == len(times):
-                continue
-            data.qpos[:] = self._states[frame]
-            mujoco.mj_forward(self._world.model, data)
-            name = self._world.object_names[attempt.object_index]
-            self.truth.masks[k], self.truth.mask_frames[k] = camera.body_mask(data, name), frame
-
-
 class BoardClock:
     """The host's clock in virtual time: the board's true time."""
 
@@ -169,10 +135,8 @@ class _Take:
                 next_frame_ns += self._period_ns
                 self._expose()
                 keeper.note(self._performance.t_ns, self._performance.phase)
-        keeper.truth.attempts = self._performance.person.attempts
-        keeper.add_masks(self._camera)
         self._recording.close()
-        return keeper.truth
+        return keeper.finish(self._performance.person.attempts, self._camera)
 
     def _expose(self) -> None:
         color, depth_raw = self._camera.render(self._performance.world.data)
