@@ -1,14 +1,16 @@
 """The hands at the simulated controller: words on standard input do what an operator does at a teach pendant.
 
 ``protective-stop``, ``emergency-stop``, ``release-emergency-stop``, ``local``, ``remote``, ``gripper-silent``,
-``gripper-answers``, ``gripper-trip``, ``object MM``, ``no-object``, ``report``. Each is answered by one line of JSON
-on standard output: the machine's state.
+``gripper-answers``, ``gripper-trip``, ``object MM``, ``no-object``, ``kill PID`` (a client's process, by SIGKILL), and
+``report``. Each is answered by one line of JSON on standard output: the machine's state at that very moment.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import sys
 from collections.abc import Callable
 
@@ -45,6 +47,7 @@ def obey(word: str, argument: str, machine: Machine, rg2: Rg2) -> bool:
         "gripper-trip": lambda: setattr(rg2, "tripped", True),
         "object": lambda: _put_object(rg2, float(argument) * 1e-3),
         "no-object": lambda: _put_object(rg2, None),
+        "kill": lambda: os.kill(int(argument), signal.SIGKILL),
     }
     action = actions.get(word)
     if action is None:

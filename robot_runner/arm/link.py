@@ -5,7 +5,7 @@ What it guarantees (each has a test in tests/robot_runner):
 - the controller's watchdog is armed before the first motion and again after every upload of the control script;
 - readings older than ``stale_s`` bring the plan to rest; a lost link, a safety stop, a stopped program end every goal;
 - motion never resumes by itself: after any of these a ``Recover`` is needed, and then a new goal;
-- when the runner dies, the plan comes to rest and the process ends.
+- when the runner dies, the last target is held and the process ends.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from robot_runner.arm.controller_clock import ControllerClock
 from robot_runner.arm.kinematics import MODELS, forward
 from robot_runner.arm.link_messages import (
     SAFETIES,
+    STALE,
     Close,
     Connected,
     Fault,
@@ -45,7 +46,6 @@ CONTROL_HZ = {"ur5": 125.0, "ur5e": 500.0}  # CB3, e-Series
 _PROTECTIVE_STOPPED = 1 << 2
 _EMERGENCY_STOPPED = 1 << 6 | 1 << 7
 _PROGRAM_RUNNING = 1 << 1
-_PROGRAM_START_S = 5.0
 _CLOCK_WINDOW_S = 0.1
 
 
@@ -89,7 +89,7 @@ class _Link:
             self._control = rtde_control.RTDEControlInterface(config.host, frequency)
             if config.payload_kg > 0:
                 self._control.setPayload(config.payload_kg, [0.0, 0.0, 0.05])
-            armed = self._control.setWatchdog(config.watchdog_hz)
+            armed = self._control.setWatchdog(config.patience.watchdog_hz)
         except (RuntimeError, ValueError) as error:
             return plain_words(config.host, str(error))
         if not armed:
@@ -111,28 +111,13 @@ class _Link:
         self._clock = ControllerClock(window=round(_CLOCK_WINDOW_S / self._dt))
 
     def _recover(self) -> str:
-        """After a stop: a new connection where it was lost, a new upload in any case, the watchdog armed again."""
-        if self._safety is Safety.DISCONNECTED:
-            self.disconnect()
-            return self.connect()
-        try:
-            ready = self._control.reuploadScript() and self._program_starts()
-            ready = ready and self._control.setWatchdog(self._config.watchdog_hz)
-        except RuntimeError as error:
-            return plain_words(self._config.host, str(error))
-        if not ready:
-            return "The controller did not start the control program. Clear what its pendant shows, then recover again."
-        self._start_from(np.array(self._receive.getActualQ()))
-        return ""
+        """After any stop, connect anew.
 
-    def _program_starts(self) -> bool:
-        """Wait for the program: the upload returns before it runs."""
-        deadline_s = time.monotonic() + _PROGRAM_START_S
-        while time.monotonic() < deadline_s:
-            if self._control.isProgramRunning():
-                return True
-            time.sleep(0.01)
-        return False
+        ``reuploadScript`` alone would not do: the controller's registers still hold the last streamed target as a
+        command, and the new program would follow it at once. Connecting clears them.
+        """
+        self.disconnect()
+        return self.connect()
 
     # --- the cycle ---
 
@@ -161,8 +146,8 @@ class _Link:
         try:
             while not self._leaving and self._pipe.poll():
                 self._take(self._pipe.recv())
-        except (EOFError, OSError):  # the runner is gone
-            self._streamer.stop()
+        except (EOFError, OSError):  # the runner is gone: nobody needs a soft stop, the shortest is best
+            self._streamer.hold()
             self._leaving = True
 
     def _take(self, message: object) -> None:
@@ -203,7 +188,7 @@ class _Link:
         age_s = (now_ns - self._received_ns) * 1e-9
         found = Safety.NORMAL
         bits = self._receive.getSafetyStatusBits()
-        if age_s > self._config.lost_s or not (self._receive.isConnected() and self._control.isConnected()):
+        if age_s > self._config.patience.lost_s or not (self._receive.isConnected() and self._control.isConnected()):
             found = Safety.DISCONNECTED
         elif bits & _EMERGENCY_STOPPED:
             found = Safety.EMERGENCY_STOP
@@ -215,8 +200,9 @@ class _Link:
             self._safety = found
             self._streamer.reset(np.array(self._receive.getActualQ()))
             self._tell(Fault(self._goal, explain(found)))
-        elif age_s > self._config.stale_s:
+        elif age_s > self._config.patience.stale_s and self._streamer.moving:
             self._streamer.stop()
+            self._tell(Fault(self._goal, STALE))
 
     def _stream(self) -> None:
         q = self._streamer.next()

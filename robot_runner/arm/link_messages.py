@@ -13,16 +13,28 @@ SAFETIES = list(Safety)  # a row of the state ring holds the index
 
 
 @dataclass(frozen=True)
+class Patience:
+    """How long each side waits for the other. The defaults suit a robot's network; a busy simulation needs more."""
+
+    watchdog_hz: float = 10.0  # the controller stops the program when nothing arrives for 1/watchdog_hz
+    stale_s: float = 0.1  # readings older than this: come to rest, give up the goal
+    lost_s: float = 0.3  # and than this: the link counts as lost
+
+    @property
+    def dead_s(self) -> float:
+        """Without anything new for so long, the link's process itself is gone or hangs."""
+        return self.lost_s + 0.2
+
+
+@dataclass(frozen=True)
 class LinkConfig:
     """How to reach and follow one controller."""
 
     host: str
     model: str  # key of MODELS
-    watchdog_hz: float = 10.0  # the controller stops the program when nothing arrives for 1/watchdog_hz
+    patience: Patience
     lookahead_s: float = 0.03  # servoj's shortest: the arm is this far behind, and stops within it
     gain: float = 1000.0
-    stale_s: float = 0.1  # readings older than this: come to rest
-    lost_s: float = 0.5  # and than this: the link counts as lost
     payload_kg: float = 0.0  # gripper and mount; 0 leaves the controller's setting
 
 
@@ -47,7 +59,7 @@ class Stop:
 
 @dataclass(frozen=True)
 class Recover:
-    """Connect and upload again after the operator has seen to the arm."""
+    """Connect again after the operator has seen to the arm."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +80,12 @@ class Fault:
 
     number: int
     text: str
+
+
+STALE = (
+    "The arm's readings came late, so it was brought to rest. Look at the network to its controller and at what else "
+    "this computer does, then start again."
+)
 
 
 def explain(safety: Safety) -> str:

@@ -24,6 +24,7 @@ from robot_runner.arm.link_messages import (
     JointGoal,
     LineGoal,
     LinkConfig,
+    Patience,
     Recover,
     Stop,
     explain,
@@ -36,7 +37,6 @@ RTDE_PORT = 30004
 _ANSWER_S = 2.0  # to a first connection
 _START_S = 30.0  # for the process, the upload and the program
 _POLL_S = 0.002
-_DEAD_S = 0.4  # without a new reading the link's process is gone or hangs
 _ARRIVED_M = 0.0007
 _ARRIVED_RAD = 0.003
 _AT_REST_RAD_S = 0.01
@@ -54,7 +54,7 @@ class UrArm:
 
     host: str
     model: str = "ur5"  # or ur5e
-    watchdog_hz: float = 10.0
+    patience: Patience = field(default_factory=Patience)
     payload_kg: float = 0.0
     _process: Any = field(default=None, init=False, repr=False)
     _pipe: Any = field(default=None, init=False, repr=False)
@@ -79,7 +79,7 @@ class UrArm:
         context = multiprocessing.get_context("spawn")
         self._ring = StateRing()
         self._pipe, child_pipe = context.Pipe()
-        config = LinkConfig(self.host, self.model, self.watchdog_hz, payload_kg=self.payload_kg)
+        config = LinkConfig(self.host, self.model, self.patience, payload_kg=self.payload_kg)
         self._process = context.Process(
             target=link_process, args=(child_pipe, self._ring.memory, config), daemon=True, name="ur-link"
         )
@@ -258,7 +258,7 @@ class UrArm:
     def _link_lives(self, row: Any) -> bool:
         if row is None or self._process is None or not self._process.is_alive():
             return False
-        return time.monotonic_ns() - int(row["received_ns"]) < _DEAD_S * 1e9
+        return time.monotonic_ns() - int(row["received_ns"]) < self.patience.dead_s * 1e9
 
     def _raise_if_unreachable(self, T: NDArray[np.float64]) -> None:
         """Try the straight way in a few samples before anything moves."""

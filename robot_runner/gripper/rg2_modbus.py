@@ -91,8 +91,8 @@ class Rg2Modbus:
     def _raise_if_unsafe(self, reading: GripperState) -> None:
         if not reading.safety_ok:
             raise RobotError(
-                "The gripper's safety switch was triggered, so it does not move. Free its fingers, switch its power off and "
-                "on, then start again."
+                "The gripper's safety switch was triggered, so it does not move. Free its fingers, switch its power "
+                "off and on, then start again."
             )
 
     def _read(self, address: int, count: int) -> list[int]:

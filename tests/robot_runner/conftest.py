@@ -8,10 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from digital_twin.ur_controller.launch import ControllerProcess, controller
+from robot_runner.arm.link_messages import Patience
 from robot_runner.arm.ur_arm import UrArm
 
 _hosts = itertools.count(10)
-WATCHDOG_HZ = 3.0  # slack for a busy test machine; the default is 10
+PATIENT = Patience(watchdog_hz=2.0, stale_s=0.4, lost_s=0.8)  # slack for a busy test machine
 
 
 def next_host() -> str:
@@ -26,7 +27,7 @@ def cb3() -> Iterator[ControllerProcess]:
 
 @pytest.fixture
 def arm(cb3: ControllerProcess) -> Iterator[UrArm]:
-    arm = UrArm(cb3.address, watchdog_hz=WATCHDOG_HZ)
+    arm = UrArm(cb3.address, patience=PATIENT)
     arm.connect()
     yield arm
     arm.close()

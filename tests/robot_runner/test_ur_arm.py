@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -139,9 +137,9 @@ def test_a_frozen_link_stops_the_arm_and_is_noticed(arm, cb3):
     in_motion(arm, cb3.report)
     cb3.freeze()
     try:
-        with pytest.raises(RobotError, match="link"):
+        with pytest.raises(RobotError, match="brought to rest"):
             arm.wait(5.0)
-        assert arm.state().safety is Safety.DISCONNECTED
+        assert until(lambda: arm.state().safety is Safety.DISCONNECTED)
     finally:
         cb3.thaw()
     before = flange(cb3.report())
@@ -174,9 +172,10 @@ def test_killed_in_motion_the_arm_stops_within_millimetres(cb3, victim):
 import sys, time
 import numpy as np
 from robot_runner.arm.base import MotionLimits
+from robot_runner.arm.link_messages import Patience
 from robot_runner.arm.ur_arm import UrArm
 if __name__ == "__main__":
-    arm = UrArm({cb3.address!r}, watchdog_hz=3.0)
+    arm = UrArm({cb3.address!r}, patience=Patience(2.0, 0.4, 0.8))
     arm.connect()
     T = arm.state().T_base_tool.copy()
     T[2, 3] -= 0.35
@@ -189,12 +188,11 @@ if __name__ == "__main__":
     try:
         link_pid = int(runner.stdout.readline())
         assert until(lambda: start - flange(cb3.report())[2, 3] > 0.1)
-        os.kill(link_pid if victim == "link" else runner.pid, signal.SIGKILL)
-        at_kill = flange(cb3.report())[2, 3]
+        at_kill = flange(cb3.say(f"kill {link_pid if victim == 'link' else runner.pid}"))[2, 3]
         stopped = flange(at_rest(cb3.report))[2, 3]
-        # servoj holds the last target, which the arm follows 0.03 s behind at 0.25 m/s. A runner that dies leaves a
-        # link that brings the plan to rest, which takes the braking distance more.
-        assert at_kill - stopped < (0.012 if victim == "link" else 0.03)
+        # servoj holds the last target, which the arm follows 0.03 s behind: 7.5 mm at 0.25 m/s. A runner's death has to
+        # be noticed by the link first, in its next cycle.
+        assert at_kill - stopped < (0.010 if victim == "link" else 0.020)
         assert until(lambda: not cb3.report()["running"])  # the watchdog, or the link's own farewell
         assert flange(cb3.report())[2, 3] == pytest.approx(stopped, abs=1e-4)
     finally:
@@ -219,11 +217,11 @@ def test_a_second_client_is_refused_and_does_not_disturb_the_first(arm, cb3):
 
 
 def test_e_series_local_mode_is_refused_and_remote_mode_moves():
-    from conftest import WATCHDOG_HZ, next_host
+    from conftest import PATIENT, next_host
 
     with controller("ur5e", next_host()) as process:
         process.say("local")
-        arm = UrArm(process.address, "ur5e", watchdog_hz=WATCHDOG_HZ)
+        arm = UrArm(process.address, "ur5e", patience=PATIENT)
         with pytest.raises(RobotError, match="remote control"):
             arm.connect()
         process.say("remote")
@@ -236,7 +234,7 @@ def test_e_series_local_mode_is_refused_and_remote_mode_moves():
 
 
 def test_closing_ends_the_program_on_the_controller(cb3):
-    arm = UrArm(cb3.address, watchdog_hz=3.0)
+    arm = UrArm(cb3.address)
     arm.connect()
     arm.close()
     assert until(lambda: not cb3.report()["running"])
