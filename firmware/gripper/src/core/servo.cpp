@@ -43,7 +43,11 @@ bool Servo::poll(uint32_t now_us, ServoReading &reading) {
     return false;
   }
   if (bus_ == Bus::Sending) {
-    if (port_.sending()) return false;
+    if (port_.sending()) {
+      // A transmitter whose end was missed would otherwise keep the bus, and the grip, for ever.
+      if (elapsed_us(begun_us_, now_us) >= int32_t(SERVO_TIMEOUT_US)) fail(false);
+      return false;
+    }
     bus_ = Bus::Waiting;
     sent_us_ = now_us;
   }
