@@ -11,6 +11,7 @@ from typing import Any, get_args
 import torch
 from torch import Tensor
 
+from grasp_policy.actions import VIEW_CAMERA
 from grasp_policy.features import FEATURE_VERSION
 from grasp_policy.network import NetworkConfig, Preset, QNetwork, Reading
 from grasp_policy.reading import Window
@@ -93,7 +94,8 @@ def _network_config(path: Path, value: Any) -> NetworkConfig:
             raise ValueError(f"unknown preset {config.preset!r} or reading {config.reading!r}")
         if not isinstance(config.channels, int) or not 2 <= config.channels <= _WIDEST or config.channels % 2:
             raise ValueError(f"{config.channels!r} channels")
-        if not (0 <= window.top < window.bottom and 0 <= window.left < window.right):
+        rows, columns = VIEW_CAMERA.height, VIEW_CAMERA.width
+        if not (0 <= window.top < window.bottom <= rows and 0 <= window.left < window.right <= columns):
             raise ValueError(f"reading window {window}")
     except (TypeError, ValueError, KeyError) as error:
         raise CheckpointError(f"{path} describes a network that this WildGrasp cannot build ({error}).") from error

@@ -88,6 +88,7 @@ def test_headers_that_do_not_fit(tmp_path: Path, checkpoint: Checkpoint, changes
         {"channels": "many"},
         {"reading": "mean"},
         {"window": [3, 1, 0, 2]},
+        {"window": [0, 46, 0, 80]},
         {"window": [1]},
         {"layers": 3},
     ],
