@@ -19,7 +19,8 @@ Array = NDArray[np.float64]
 
 
 def pose(R: Array | None = None, t: Array | None = None) -> Array:
-    """Pose [..., 4, 4] from rotation [..., 3, 3] (default: identity) and translation [..., 3] in metres (default: 0)."""
+    """Pose [..., 4, 4] from rotation [..., 3, 3] (default: identity) and translation [..., 3] in metres (default:
+    0)."""
     R = np.eye(3) if R is None else np.asarray(R, dtype=np.float64)
     t = np.zeros(3) if t is None else np.asarray(t, dtype=np.float64)
     batch = np.broadcast_shapes(R.shape[:-2], t.shape[:-1])
@@ -110,7 +111,8 @@ def orthonormalize(R: Array) -> Array:
 
 
 def interpolate(T0: Array, T1: Array, u: float | Array) -> Array:
-    """Pose between T0 and T1 [4, 4]: straight line for the position, shortest arc for the rotation; u [...] in [0, 1]."""
+    """Pose between T0 and T1 [4, 4]: straight line for the position, shortest arc for the rotation; u [...] in [0,
+    1]."""
     u = np.asarray(u, dtype=np.float64)
     w = so3_log(T0[:3, :3].T @ T1[:3, :3])
     R = T0[:3, :3] @ so3_exp(u[..., None] * w)

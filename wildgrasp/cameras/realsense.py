@@ -20,6 +20,10 @@ except ImportError:  # told when a camera is opened: a machine without one still
     rs = None
 
 
+# The two sensors run at the same rate and not in step: the images of one pair are this many periods apart at most.
+PAIR_PERIODS = 0.75
+
+
 @dataclass(frozen=True)
 class RealSenseConfig:
     serial: str = ""  # empty: the only one that is plugged in
@@ -85,7 +89,7 @@ class RealSenseCamera:
         deadline_ns = self._clock.now_ns() + round(timeout_s * 1e9)
         while (left_ns := deadline_ns - self._clock.now_ns()) > 0:
             ok, frames = self._syncer.try_wait_for_frames(max(left_ns // 1_000_000, 1))
-            if ok and frames.get_depth_frame() and frames.get_color_frame():
+            if ok and is_pair(frames, self._config.fps):
                 return self._frame(frames)
         self._stalled = True
         raise CameraError(
@@ -206,6 +210,17 @@ class RealSenseCamera:
             self._times.host_ns(t_device_ns, t_arrival_ns),
             t_device_ns,
         )
+
+
+def is_pair(frames: Any, fps: float) -> bool:
+    """Whether a set holds depth and colour of one moment: librealsense also hands out sets with one of them missing,
+    or with the one of before."""
+    depth, color = frames.get_depth_frame(), frames.get_color_frame()
+    if not (depth and color):
+        return False
+    if depth.get_frame_timestamp_domain() != color.get_frame_timestamp_domain():
+        return True  # their stamps cannot be compared
+    return abs(depth.get_timestamp() - color.get_timestamp()) < PAIR_PERIODS * 1000 / fps
 
 
 def _info(device: Any, key: Any) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from rich.progress import Progress
 
 from wildgrasp.cameras.base import CameraInfo, RGBDFrame
+from wildgrasp.cameras.realsense import is_pair
 from wildgrasp.geometry import PinholeCamera
 from wildgrasp.importers.source import DatasetError, new_session
 
@@ -43,10 +44,11 @@ def import_realsense(file: Path, out: Path) -> Path:
             task = bar.add_task(f"Importing {file.name}", total=total_s)
             last_ns, first_ns = None, None
             for frames in _framesets(pipeline):
-                color, depth = frames.get_color_frame(), frames.get_depth_frame()
-                t_ns = round(color.get_timestamp() * 1e6) if color and depth else None
-                if t_ns is None or (last_ns is not None and t_ns <= last_ns):
-                    continue  # one of the pair is missing, or it is the pair from before
+                if not is_pair(frames, info.fps):
+                    continue
+                t_ns = round(frames.get_color_frame().get_timestamp() * 1e6)
+                if last_ns is not None and t_ns <= last_ns:
+                    continue  # the pair from before
                 aligned = align.process(frames)
                 writer.add_frame(_frame(rs, aligned, info.depth_scale, t_ns))
                 first_ns, last_ns = first_ns or t_ns, t_ns
