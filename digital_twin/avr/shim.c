@@ -68,7 +68,11 @@ static void on_pin(struct avr_irq_t *irq, uint32_t value, void *param) {
   put_out(h->board, KIND_PIN, h->port, value);
 }
 
+/* As an external pull: without it, the firmware switching its pull-up on would read as an open contact. */
 static void drive_pin(board_t *b, uint32_t level) {
+  unsigned bit = 1u << (b->pin.port & 7);
+  avr_ioport_external_t pull = {.name = b->pin.port >> 8, .mask = bit, .value = level ? bit : 0};
+  avr_ioctl(b->avr, AVR_IOCTL_IOPORT_SET_EXTERNAL(b->pin.port >> 8), &pull);
   avr_raise_irq(avr_io_getirq(b->avr, AVR_IOCTL_IOPORT_GETIRQ(b->pin.port >> 8), b->pin.port & 7), level);
 }
 

@@ -79,5 +79,16 @@ TEST_CASE("a change whose edge was lost is still noticed") {
   for (uint32_t t = 0; t < 50000; t += 100) found |= debouncer.poll(t, t >= 10000, change);
   REQUIRE(found);
   CHECK(change.pressed);
-  CHECK(change.t_us == 10000);
+  CHECK(change.t_us == 10100);
+}
+
+TEST_CASE("an edge between reading the edges and the pin keeps its own time") {
+  Debouncer debouncer;
+  ButtonChange change;
+  CHECK_FALSE(debouncer.poll(1000, true, change));  // the pin is ahead of the edges
+  debouncer.edge({1007, true});
+  CHECK_FALSE(debouncer.poll(1200, true, change));
+  REQUIRE(debouncer.poll(1007 + DEBOUNCE_US, true, change));
+  CHECK(change.t_us == 1007);
+  CHECK(change.edges == 1);
 }

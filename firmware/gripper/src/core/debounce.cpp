@@ -16,11 +16,14 @@ void Debouncer::edge(const Edge &edge) {
 }
 
 bool Debouncer::poll(uint32_t now_us, bool level, ButtonChange &change) {
-  if (!unsettled_ && level == stable_) return false;
-  if (level != level_ || !unsettled_) {  // the edge that led here was not seen
-    edge({now_us, level});
+  if (level != level_) {
+    // An edge that came after the edges were read is there at the next poll, with its own time. One that is not was lost.
+    if (differed_) edge({now_us, level});
+    differed_ = !differed_;
     return false;
   }
+  differed_ = false;
+  if (!unsettled_) return false;
   if (elapsed_us(last_us_, now_us) < int32_t(DEBOUNCE_US)) return false;
   unsettled_ = false;
   if (level_ == stable_) {

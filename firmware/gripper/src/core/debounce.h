@@ -30,6 +30,7 @@ class Debouncer {
   bool stable_ = false;
   bool level_ = false;
   bool unsettled_ = false;
+  bool differed_ = false;  // the pin was not what the edges say, at the last poll
   uint32_t first_us_ = 0;
   uint32_t last_us_ = 0;
   uint8_t edges_ = 0;
