@@ -60,7 +60,7 @@ class HandheldTwin:
         self._world, world_end = context.Pipe()
         self._eye, eye_end = context.Pipe()
         job = RendererJob(config.seed, config.handheld, picture, fps)
-        self._processes = [
+        self.processes = [
             _start(context, perform_live, (config, state, world_end)),
             _start(context, render_frames, (job, state, frames, eye_end)),
         ]
@@ -92,7 +92,7 @@ class HandheldTwin:
     def close(self) -> None:
         """Switch everything off; the truth of what was streamed is written if it was asked for."""
         try:
-            if self._truth is not None and all(p.is_alive() for p in self._processes):
+            if self._truth is not None and all(p.is_alive() for p in self.processes):
                 self._save_truth(self._truth)
         finally:
             self._kill()
@@ -125,9 +125,9 @@ class HandheldTwin:
         return answer
 
     def _kill(self) -> None:
-        for process in self._processes:
+        for process in self.processes:
             process.terminate()
-        for process in self._processes:
+        for process in self.processes:
             process.join()
 
     def __enter__(self) -> HandheldTwin:

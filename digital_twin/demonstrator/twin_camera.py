@@ -109,7 +109,10 @@ def render_frames(job: RendererJob, state: SharedState, frames: SharedFrames, pi
         due = time.monotonic()
         while True:
             if pipe.poll(max(0.0, due - time.monotonic()) if streaming else None):
-                request = pipe.recv()
+                try:
+                    request = pipe.recv()
+                except EOFError:
+                    return  # the twin was closed without asking for the truth
                 if isinstance(request, TruthRequest):
                     keeper.finish(request.attempts, camera).save(request.path)
                     pipe.send("saved")

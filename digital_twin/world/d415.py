@@ -6,12 +6,14 @@ be the largest error below half a metre.
 
 from __future__ import annotations
 
+import importlib
+import os
 from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import mujoco
 import numpy as np
-from mujoco.rendering.classic.gl_context import GLContext
 from numpy.typing import NDArray
 
 from digital_twin.world.gripper_model import CAMERA
@@ -66,7 +68,7 @@ class D415:
         self._grain = self._make_grain() if noise else None
         self._phase = self._rng.uniform(0, 2 * np.pi, 2)
         self._pictures = 0
-        self._gl = GLContext(camera.width, camera.height)
+        self._gl = _offscreen_context(camera.width, camera.height)
         self._gl.make_current()
         self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
@@ -158,3 +160,12 @@ class D415:
         shape = (self.intrinsics.height + 64, self.intrinsics.width + 64, 3)
         noise = self._rng.standard_normal(shape, np.float32) * self._config.color_sigma
         return np.clip(np.rint(noise + 128.0), 0, 255).astype(np.uint8)
+
+
+def _offscreen_context(width: int, height: int) -> Any:
+    """An OpenGL context that needs no screen: EGL, or OSMesa where ``MUJOCO_GL`` asks for it.
+
+    MuJoCo's own choice is made at its first import, by whoever imports it first, and is a window system by default.
+    """
+    library = "osmesa" if os.environ.get("MUJOCO_GL", "").lower() == "osmesa" else "egl"
+    return importlib.import_module(f"mujoco.{library}").GLContext(width, height)
