@@ -240,7 +240,7 @@ class Episode:
         arrived_ns = self._arm.state().t_ns
         frame = None
         for _ in range(60):  # buffered ones come first; no driver keeps two seconds of them
-            frame = self._camera.read()
+            frame = self._camera.read(self._config.camera_timeout_s)
             if self._exposed_ns(frame) >= arrived_ns:
                 break
         age_s = (self._arm.state().t_ns - self._exposed_ns(frame)) * 1e-9
