@@ -29,6 +29,7 @@ class CellCamera:
         self._context, self._settings, self._state = context, settings, state
         self._info = camera_info(fps, serial=f"twin-cell-{settings.seed}")
         self._connection: Connection | None = None
+        self._asked = False
 
     def open(self) -> CameraInfo:
         """Start rendering. Raises CameraError when the renderer does not come up."""
@@ -39,6 +40,7 @@ class CellCamera:
         self._process = self._context.Process(target=render_frames, args=arguments, name="cell-camera", daemon=True)
         self._process.start()
         theirs.close()
+        self._asked = False
         self._receive(_START_TIMEOUT_S)  # the first message only says that it is ready
         return self._info
 
@@ -47,12 +49,13 @@ class CellCamera:
         if self._connection is None:
             raise CameraError("The camera is not open. Open it before reading.")
         try:
-            while self._connection.poll(0):
-                self._connection.recv_bytes()  # the late answer to a request that was given up
-            self._connection.send_bytes(b"frame")
+            if not self._asked:  # else the answer to a request that was given up is still to come
+                self._connection.send_bytes(b"frame")
+                self._asked = True
         except (EOFError, OSError) as error:
             raise _renderer_gone() from error
         payload = self._receive(timeout_s)
+        self._asked = False
         h, w = self._info.intrinsics.height, self._info.intrinsics.width
         t_ns = int(np.frombuffer(payload, np.int64, 1)[0])
         color = np.frombuffer(payload, np.uint8, h * w * 3, 8).reshape(h, w, 3)
@@ -89,6 +92,7 @@ def render_frames(connection: Connection, settings: CellSettings, state: SharedS
     """Main function of the renderer's process: one frame per request, until the other side hangs up."""
     cell = RobotCell(settings)
     with D415(cell.model, CAMERA_NAME, settings.seed, settings.reality.depth_noise) as camera:
+        camera.render(cell.data)  # the first picture takes ten times as long: kernels and shaders are loaded
         connection.send_bytes(b"ready")
         next_ns = time.monotonic_ns()
         try:

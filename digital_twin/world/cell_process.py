@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from typing import Any
 
 import numpy as np
 
@@ -67,6 +68,10 @@ class RobotCellTwin:
     def truth(self) -> CellTruth:
         return self._ask("truth")
 
+    def controller_messages(self) -> list[str]:
+        """What the controller's pendant would show: programs started, why they stopped, protective stops."""
+        return self._ask("messages")
+
     def reset_objects(self) -> None:
         """Objects back to where they had come to rest; the robot stays as it is."""
         self._ask("reset")
@@ -91,14 +96,14 @@ class RobotCellTwin:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _ask(self, verb: str, *arguments: str) -> CellTruth | None:
+    def _ask(self, verb: str, *arguments: str) -> Any:
         try:
             self._connection.send((verb, *arguments))
         except OSError as error:
             raise _cell_gone() from error
         return self._receive(_ANSWER_TIMEOUT_S)
 
-    def _receive(self, timeout_s: float) -> object:
+    def _receive(self, timeout_s: float) -> Any:
         try:
             if self._connection.poll(timeout_s):
                 return self._connection.recv()
@@ -166,7 +171,7 @@ async def _serve_cell(
     try:
         async with serving(machine, Rg2(plant), address, gripper_port) as rtde:
             cycles = asyncio.create_task(run_cycles(machine, rtde))
-            hung_up = asyncio.create_task(_answer(connection, plant.cell))
+            hung_up = asyncio.create_task(_answer(connection, plant.cell, machine))
             connection.send("ready")
             await asyncio.wait((cycles, hung_up), return_when=asyncio.FIRST_COMPLETED)
             cycles.cancel()
@@ -174,7 +179,7 @@ async def _serve_cell(
         connection.send(str(error))
 
 
-async def _answer(connection: Connection, cell: RobotCell) -> None:
+async def _answer(connection: Connection, cell: RobotCell, machine: Machine) -> None:
     """Answer questions between two control cycles, until the other side hangs up."""
     loop = asyncio.get_running_loop()
     arrived = asyncio.Event()
@@ -184,11 +189,13 @@ async def _answer(connection: Connection, cell: RobotCell) -> None:
             await arrived.wait()
             arrived.clear()
             while connection.poll(0):
-                connection.send(_reply(cell, *connection.recv()))
+                connection.send(_reply(cell, machine, *connection.recv()))
     loop.remove_reader(connection.fileno())
 
 
-def _reply(cell: RobotCell, verb: str, *arguments: str) -> CellTruth | None:
+def _reply(cell: RobotCell, machine: Machine, verb: str, *arguments: str) -> CellTruth | list[str] | None:
+    if verb == "messages":
+        return list(machine.messages)
     if verb == "truth":
         width = cell.finger_state().width_m
         lifted = tuple(cell.lifted_objects())
