@@ -1,0 +1,90 @@
+"""How fast the views of a step are rendered, beside Open3D's VoxelBlockGrid casting the same rays.
+
+    python -m benchmarks.views [--json FILE]
+
+35 views of 80×45 pixels with colour, depth and normals, scene filling the view, 160×160×120 voxels of 5 mm. Before
+every rendering one image is fused (not timed), as in a real step, so nothing that depends on the scene is reused. Keys:
+``views_ms``, ``open3d_views_ms`` and ``ratio`` (null where open3d is not installed), ``filled`` (fraction of pixels
+that show a surface), ``threads``, and ``growth`` {what: milliseconds}.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import tyro
+
+from benchmarks import open3d_peer
+from benchmarks.fusion import same_box
+from benchmarks.table_scene import VOLUME, Observation, action_view_poses, approach
+from grasp_policy.actions import CANDIDATES, SENSOR_CAMERA, VIEW_CAMERA
+from grasp_policy.scene.parallel import thread_count
+from grasp_policy.scene.tsdf import TsdfScene, Volume
+from wildgrasp.geometry import PinholeCamera
+
+
+def main(json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None) -> None:
+    """Measure and print; see the module's text."""
+    observations = approach()
+    scene = TsdfScene(VOLUME)
+    peer = open3d_peer.Open3DScene(VOLUME, scene.truncation_m) if open3d_peer.available() else None
+    times = rendering_ms({"ours": scene} | ({"open3d": peer} if peer else {}), observations)
+    filled = float(scene.render(VIEW_CAMERA, action_view_poses(observations[-1].T_world_camera)).valid.mean())
+    results: dict[str, Any] = {
+        "views_ms": times["ours"],
+        "open3d_views_ms": times.get("open3d"),
+        "ratio": times["open3d"] / times["ours"] if peer else None,
+        "filled": filled,
+        "threads": thread_count(),
+        "growth": growth(observations),
+    }
+    for name, value in [*list(results.items())[:-1], *results["growth"].items()]:
+        print(f"{name:28} {'not installed' if value is None else f'{value:10.2f}'}")
+    if json_file is not None:
+        json_file.write_text(json.dumps(results, indent=1))
+
+
+def rendering_ms(
+    scenes: dict[str, Any],
+    observations: list[Observation],
+    camera: PinholeCamera = VIEW_CAMERA,
+    count: int = CANDIDATES,
+    rounds: int = 24,
+) -> dict[str, float]:
+    """Median milliseconds for ``count`` views of each scene; the scenes take turns."""
+    times: dict[str, list[float]] = {name: [] for name in scenes}
+    for n in range(len(observations) + rounds):
+        observation = observations[n % len(observations)]
+        poses = action_view_poses(observation.T_world_camera, count)
+        for name, scene in scenes.items():
+            scene.integrate(observation.color, observation.depth, SENSOR_CAMERA, observation.T_world_camera)
+            started = time.perf_counter()
+            scene.render(camera, poses)
+            if n >= len(observations):
+                times[name].append(1e3 * (time.perf_counter() - started))
+    return {name: float(np.median(values)) for name, values in times.items()}
+
+
+def growth(observations: list[Observation]) -> dict[str, float]:
+    """Milliseconds as there are more views, larger ones, smaller voxels and a larger volume."""
+    result = {}
+    for count in (1, 35, 105):
+        result[f"{count} views"] = rendering_ms({"": TsdfScene(VOLUME)}, observations, count=count, rounds=8)[""]
+    for width, height in ((80, 45), (160, 90), (640, 360)):
+        camera, count = SENSOR_CAMERA.resized(width, height), 1 if width == 640 else CANDIDATES
+        label = f"{count} × {width}×{height} pixels"
+        result[label] = rendering_ms({"": TsdfScene(VOLUME)}, observations, camera, count, rounds=8)[""]
+    for mm in (10, 5, 4):
+        result[f"{mm} mm voxels"] = rendering_ms({"": TsdfScene(same_box(mm / 1000))}, observations, rounds=8)[""]
+    for side in (0.6, 0.8, 1.2):
+        volume = Volume.around((0.0, 0.0, 0.2), (side, side, 0.6))
+        result[f"{side} m wide volume"] = rendering_ms({"": TsdfScene(volume)}, observations, rounds=8)[""]
+    return result
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
