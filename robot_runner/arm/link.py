@@ -53,6 +53,8 @@ def link_process(pipe: Connection, memory: Any, config: LinkConfig) -> None:
     """Entry point of the process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the runner, which stops the arm properly
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # the client library prints; standard output is the runner's
+    with contextlib.suppress(PermissionError):
+        os.nice(-10)  # the stream goes before everything else, where that is permitted
     link = _Link(pipe, StateRing(memory), config)
     problem = link.connect()
     pipe.send(Connected(problem))
