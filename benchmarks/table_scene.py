@@ -1,4 +1,4 @@
-"""What a wrist camera sees of a cluttered table, ray-traced, with a D415's noise: for benchmarks of fusion and views."""
+"""What a wrist camera sees of a cluttered table, ray-traced, with a D415's noise: for benchmarks of the scene."""
 
 from __future__ import annotations
 

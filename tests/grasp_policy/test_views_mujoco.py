@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from analytic_scene import look_at
@@ -9,15 +11,18 @@ from analytic_scene import look_at
 from grasp_policy.actions import SENSOR_CAMERA, VIEW_CAMERA
 from grasp_policy.scene.tsdf import TsdfScene, Volume
 
+os.environ.setdefault("MUJOCO_GL", "egl")  # no screen needed
 mujoco = pytest.importorskip("mujoco")
 
 _FOVY_DEG = float(np.rad2deg(2 * np.arctan(SENSOR_CAMERA.height / 2 / SENSOR_CAMERA.fy)))
 _XML = f"""
 <mujoco>
-  <visual><map znear="0.02" zfar="10"/><global offwidth="640" offheight="360"/><quality offsamples="0"/></visual>
+  <visual>
+    <headlight ambient="1 1 1" diffuse="0 0 0" specular="0 0 0"/>
+    <map znear="0.02" zfar="10"/><global offwidth="640" offheight="360"/><quality offsamples="0"/>
+  </visual>
   <statistic extent="1"/>
   <worldbody>
-    <light pos="0 0 2"/>
     <body name="eye" mocap="true"><camera name="eye" fovy="{_FOVY_DEG}"/></body>
     <geom type="plane" size="1 1 0.1" rgba="0.6 0.6 0.6 1"/>
     <geom type="capsule" size="0.025 0.06" pos="-0.07 0.03 0.025" euler="90 0 20" rgba="0.2 0.3 0.8 1"/>
@@ -69,4 +74,4 @@ def test_views_from_new_places_agree_with_mujoco(photograph):
         assert np.median(error) < 0.001
         assert np.quantile(error, 0.95) < 0.005
         difference = np.abs(views.color[n].astype(int) - color[v, u])[sure].max(axis=-1)
-        assert np.median(difference) < 12  # shading moves with the camera
+        assert np.median(difference) < 6
