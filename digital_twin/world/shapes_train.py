@@ -42,7 +42,7 @@ def book(rng: Rng) -> Shape:
 def can(rng: Rng) -> Shape:
     """A tin or drink can."""
     r, h = rng.uniform(0.025, 0.043), rng.uniform(0.02, 0.065)
-    rims = [Part("cylinder", (r + 0.0015, 0.002), (0, 0, s * (h - 0.002)), look=1) for s in (-1, 1)]
+    rims = [Part("cylinder", (r + 0.0015, 0.002), (0, 0, s * (h - 0.001)), look=1) for s in (-1, 1)]
     return Shape("can", (Part("cylinder", (r, h)), *rims), rng.uniform(250, 900), ("label", "plain"))
 
 
