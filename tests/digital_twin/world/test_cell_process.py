@@ -60,6 +60,14 @@ def test_the_unmodified_client_moves_the_arm_and_the_camera_sees_it(twin):
     assert 0.05 < seen[0] - seen[1] < 0.2  # nearer to the table
 
 
+def test_the_whole_cell_can_be_seen_between_two_frames(twin):
+    twin.camera.open()
+    twin.camera.read(5.0)
+    picture = twin.camera.outside_view(10.0)
+    assert picture.shape == (360, 480, 3) and picture.std() > 10
+    assert twin.camera.read(5.0).depth_raw.any()
+
+
 def test_objects_can_be_taken_away_and_come_back(twin):
     name = next(iter(twin.object_kinds))
     before = twin.truth().objects[name]

@@ -1,0 +1,27 @@
+"""A picture of the whole cell from outside, for filmstrips and reports; no product code sees it."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+WIDTH, HEIGHT = 480, 360
+
+
+class OutsideView:
+    """Renders the robot and its table from the operator's side. Belongs to the thread that made it."""
+
+    def __init__(self, model: mujoco.MjModel, width: int = WIDTH, height: int = HEIGHT) -> None:
+        self._renderer = mujoco.Renderer(model, height, width)
+        self._camera = mujoco.MjvCamera()
+        self._camera.lookat[:] = [-0.1, 0.0, 0.27]
+        self._camera.distance, self._camera.azimuth, self._camera.elevation = 1.75, 135.0, -22.0
+
+    def render(self, data: mujoco.MjData) -> NDArray[np.uint8]:
+        """Picture [H, W, 3] RGB of a state whose positions are up to date."""
+        self._renderer.update_scene(data, self._camera)
+        return self._renderer.render().copy()
+
+    def close(self) -> None:
+        self._renderer.close()
