@@ -37,7 +37,7 @@ async def _run(options: Options) -> None:
     async with serving(machine, rg2, options.address, options.rg2_port) as rtde:
         print("ready", flush=True)
         cycles = asyncio.create_task(run_cycles(machine, rtde, times))
-        pendant = asyncio.create_task(obey_stdin(machine, rg2, times))
+        pendant = asyncio.create_task(obey_stdin(machine, rg2, rtde, times))
         waited_for = [cycles] if options.stay else [cycles, pendant]
         done, _ = await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
         for task in (cycles, pendant):

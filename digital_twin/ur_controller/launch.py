@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -30,20 +28,13 @@ class ControllerProcess:
     def report(self) -> dict:
         return self.say("report")
 
-    def freeze(self) -> None:
-        """Everything hangs: no packages, no closed connections. As when a cable is pulled."""
-        os.kill(self._process.pid, signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        os.kill(self._process.pid, signal.SIGCONT)
-
     def restart(self) -> None:
         """Power off and on again: it comes up at its start pose without a program."""
         self.stop()
         self._start()
 
     def stop(self) -> None:
-        self._process.kill()  # also ends a frozen one
+        self._process.kill()
         self._process.wait()
         self._process.stdin.close()
         self._process.stdout.close()

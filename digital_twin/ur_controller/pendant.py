@@ -1,8 +1,9 @@
 """The hands at the simulated controller: words on standard input do what an operator does at a teach pendant.
 
-``protective-stop``, ``emergency-stop``, ``release-emergency-stop``, ``local``, ``remote``, ``gripper-silent``,
-``gripper-answers``, ``gripper-trip``, ``object MM``, ``no-object``, ``kill PID`` (a client's process, by SIGKILL), and
-``report``. Each is answered by one line of JSON on standard output: the machine's state at that very moment.
+``protective-stop``, ``emergency-stop``, ``release-emergency-stop``, ``local``, ``remote``, ``freeze-link`` (the cable),
+``thaw-link``, ``gripper-silent``, ``gripper-answers``, ``gripper-trip``, ``object MM``, ``no-object``, ``kill PID`` (a
+client's process, by SIGKILL), and ``report``. Each is answered by one line of JSON on standard output: the machine's
+state at that very moment.
 """
 
 from __future__ import annotations
@@ -20,20 +21,21 @@ from digital_twin.ur_controller.machine import Machine
 from digital_twin.ur_controller.plant import IdealFingers
 from digital_twin.ur_controller.poses import tool_pose
 from digital_twin.ur_controller.rg2 import Rg2
+from digital_twin.ur_controller.rtde_server import RtdeServer
 from digital_twin.ur_controller.server import CycleTimes
 
 
-async def obey_stdin(machine: Machine, rg2: Rg2, times: CycleTimes) -> None:
+async def obey_stdin(machine: Machine, rg2: Rg2, rtde: RtdeServer, times: CycleTimes) -> None:
     """Obey until standard input ends."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
         word, _, argument = line.decode().strip().partition(" ")
-        known = obey(word, argument, machine, rg2)
+        known = obey(word, argument, machine, rg2, rtde)
         print(json.dumps(report(machine, rg2, times) if known else {"error": f"unknown word {word!r}"}), flush=True)
 
 
-def obey(word: str, argument: str, machine: Machine, rg2: Rg2) -> bool:
+def obey(word: str, argument: str, machine: Machine, rg2: Rg2, rtde: RtdeServer) -> bool:
     """Do one thing; False when the word is not known."""
     actions: dict[str, Callable[[], object]] = {
         "report": lambda: None,
@@ -42,6 +44,8 @@ def obey(word: str, argument: str, machine: Machine, rg2: Rg2) -> bool:
         "release-emergency-stop": machine.release_emergency_stop,
         "local": lambda: setattr(machine, "remote_control", False),
         "remote": lambda: setattr(machine, "remote_control", True),
+        "freeze-link": rtde.freeze_link,
+        "thaw-link": rtde.thaw_link,
         "gripper-silent": lambda: setattr(rg2, "silent", True),
         "gripper-answers": lambda: setattr(rg2, "silent", False),
         "gripper-trip": lambda: setattr(rg2, "tripped", True),

@@ -51,6 +51,8 @@ class RtdeServer:
         self._clients: list[_Client] = []
         self._owner: dict[str, _Client] = {}
         self._cycle = 0
+        self._link_up = asyncio.Event()
+        self._link_up.set()
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until it ends."""
@@ -60,6 +62,7 @@ class RtdeServer:
             while True:
                 size, command = _FRAME.unpack(await reader.readexactly(_FRAME.size))
                 payload = await reader.readexactly(size - _FRAME.size)
+                await self._link_up.wait()
                 self._answer(client, command, payload)
         except (asyncio.IncompleteReadError, ConnectionError, struct.error, KeyError):
             pass  # the client left, or sent what no client of this protocol sends
@@ -70,9 +73,19 @@ class RtdeServer:
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
 
+    def freeze_link(self) -> None:
+        """Nothing passes any more, in both directions, while the controller goes on: a cable is pulled."""
+        self._link_up.clear()
+
+    def thaw_link(self) -> None:
+        """What was sent meanwhile arrives now, as TCP has it."""
+        self._link_up.set()
+
     def publish(self) -> None:
         """Send this cycle's package to every client that is due one."""
         self._cycle += 1
+        if not self._link_up.is_set():
+            return
         due = [c for c in self._clients if c.started and self._cycle % c.every == 0]
         if not due:
             return

@@ -42,7 +42,7 @@ SMALL_TWIST = st.lists(st.floats(-0.12, 0.12), min_size=6, max_size=6).map(np.ar
 @settings(max_examples=6, deadline=None)
 def test_caps_hold_however_often_the_goal_is_replaced(goals):
     streamer = Streamer(UR5, DT, HOME)
-    path = [HOME[None]]
+    path = [np.tile(HOME, (3, 1))]
     for twist, cycles in goals:
         streamer.move_to(forward(UR5, HOME) @ se3_exp(twist), LIMITS)
         path.append(stream(streamer, cycles))
