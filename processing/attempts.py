@@ -25,7 +25,8 @@ class AttemptConfig:
     double_press_s: float = 0.35  # open for less than this between two presses: one press with a bouncing thumb
     tap_s: float = 0.15  # pressed for less than this: nothing can have been grasped
     closing_s: float = 1.0  # the fingers have met something or each other by then
-    still_per_s: float = 0.08  # slower than this the fingers have stopped
+    rest_s: float = 0.2  # at the end of that time they rest
+    rest_opening: float = 0.015  # this near to where they rest they have arrived
     closed_opening: float = 0.03  # at or below: nothing is between the fingers
     contact_load: float = 0.12  # servo load that tells of a contact
     drop_opening: float = 0.05  # fingers that close by this much while holding have lost something
@@ -47,7 +48,7 @@ class Attempt:
     frame_end: int  # last frame that belongs to the attempt
     outcome: Outcome
     reason: str
-    opening: float | None  # of the fingers at the grasp; None without servo readings
+    opening: float | None  # at which the fingers settled; None without servo readings
 
     @property
     def hold(self) -> range:
@@ -144,8 +145,8 @@ def _describe(
         (e.t_ns for e in sorted(events, key=lambda e: e.t_ns) if e.kind == "contact" and press <= e.t_ns < end), None
     )
     held = servo.between(press, end)
-    grasp = contact if contact is not None else _fingers_stop(held, press, end, config)
-    opening = _opening_at(held, grasp)
+    grasp = _fingers_stop(held, press, contact, end, config)
+    opening = _settled_opening(held, grasp)
     outcome, reason = _judge(press, release, grasp, opening, contact, held, config)
     marked = [e for e in events if e.kind == "mark" and end <= e.t_ns < (next_press or np.iinfo(np.int64).max)]
     if marked and outcome == "held":
@@ -164,28 +165,31 @@ def _describe(
     )
 
 
-def _fingers_stop(held: _Servo, press: int, end: int, config: AttemptConfig) -> int:
-    """When the closing fingers have come to rest; without readings, when they must have."""
+def _fingers_stop(held: _Servo, press: int, contact: int | None, end: int, config: AttemptConfig) -> int:
+    """When the closing fingers have come to rest; without readings, when they touched something or must have."""
     latest = min(press + int(config.closing_s * S), end)
     closing = held.between(press, latest)
     if len(closing) < 3:
-        return (press + latest) // 2
-    seconds = np.maximum(np.diff(closing.t_ns), 1) / S
-    moved = np.flatnonzero(np.abs(np.diff(closing.opening)) / seconds > config.still_per_s)
-    return int(closing.t_ns[moved[-1] + 1 if len(moved) else 0])
+        return (press + latest) // 2 if contact is None else contact
+    rest = np.median(closing.opening[closing.t_ns >= closing.t_ns[-1] - config.rest_s * S])
+    moving = np.flatnonzero(np.abs(closing.opening - rest) > config.rest_opening)
+    arrived = min(int(moving[-1]) + 1, len(closing) - 1) if len(moving) else 0
+    return int(closing.t_ns[arrived])
 
 
-def _opening_at(held: _Servo, t_ns: int) -> float | None:
-    if len(held) == 0:
+def _settled_opening(held: _Servo, grasp: int) -> float | None:
+    """Fingers go on pressing for a moment after they touched: what they settle at is the width of the thing."""
+    after = held.between(grasp, np.iinfo(np.int64).max)
+    if len(after) == 0:
         return None
-    return float(np.interp(t_ns, held.t_ns, held.opening))
+    return float(np.median(after.between(grasp, max(grasp + S // 2, int(after.t_ns[0]) + 1)).opening))
 
 
 def _judge(
     press: int,
     release: int | None,
     grasp: int,
-    opening: float | None,
+    settled: float | None,
     contact: int | None,
     held: _Servo,
     config: AttemptConfig,
@@ -194,9 +198,7 @@ def _judge(
     if release is not None and release - press < config.tap_s * S:
         return "empty", f"the button was only tapped ({(release - press) / 1e6:.0f} ms)"
     after = held.between(grasp, np.iinfo(np.int64).max)
-    if len(after) > 0:
-        # Fingers go on pressing for a moment after they touched: what they settle at is the width of the thing.
-        settled = float(np.median(after.between(grasp, max(grasp + S // 2, int(after.t_ns[0]) + 1)).opening))
+    if settled is not None:
         loaded = contact is not None or bool(np.max(after.load) >= config.contact_load)
         if settled <= config.closed_opening and not (loaded and settled > config.closed_opening / 2):
             return "empty", "the fingers closed fully: nothing was between them"
@@ -206,7 +208,7 @@ def _judge(
             return "dropped", f"the fingers closed further {seconds:.1f} s after the grasp: it slipped out"
     if release is None:
         return "unfinished", "the recording ended while the button was pressed"
-    if len(after) == 0:
+    if settled is None:
         return "held", "judged by the button alone: there are no servo readings"
     return "held", f"held for {(release - grasp) / S:.1f} s at {settled:.0%} opening"
 

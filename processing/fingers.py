@@ -46,10 +46,3 @@ def visible_gripper(
     surface = gripper_depth(camera, T_camera_fingertip, opening_m)
     nearest = cv2.erode(surface, np.ones((2 * margin_px + 1,) * 2, np.uint8))
     return outline & ~((measured > 0) & (measured < nearest - IN_FRONT_M))
-
-
-def median_depth(depths: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Median [H, W] of the measured depths of some frames; 0 where fewer than half of them measured any."""
-    stack = np.sort(np.where(np.stack(depths) > 0, depths, np.inf), axis=0)
-    middle = stack[len(depths) // 2]
-    return np.where(np.isfinite(middle), middle, 0).astype(np.float32)

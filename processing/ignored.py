@@ -24,6 +24,7 @@ OPENING_STEPS = 20  # silhouettes are kept for so many openings of the fingers
 class IgnoreConfig:
     margin_px: int = 6  # around the gripper's outline, for what calibration leaves open
     object_margin_px: int = 4
+    release_s: float = 0.5  # so long after the button was released the fingers may still hold it
     hold_gate_m: float = 0.06  # while something unseen is held: ignore what is less than this beyond the fingertips
 
 
@@ -32,13 +33,14 @@ class Ignored:
     """Ignore masks of a session's frames.
 
     ``static`` is the session-wide gripper mask, ``objects`` maps an attempt's number to the mask of what it held. While
-    something is held whose mask is not known (yet), everything up to just beyond the fingertips is ignored instead.
+    something may be held whose mask is not known (yet), everything up to just beyond the fingertips is ignored instead.
     """
 
     camera: PinholeCamera
     T_camera_fingertip: NDArray[np.float64] | None
     attempts: Sequence[Attempt]
-    openings: NDArray[np.float64]  # [N] of the fingers per frame, 0 … 1
+    times_ns: NDArray[np.int64]  # [N] of the frames
+    openings: NDArray[np.float64]  # [N] of the fingers at each frame, 0 … 1
     config: IgnoreConfig
     static: Mask | None = None
     objects: dict[int, Mask] = field(default_factory=dict)
@@ -46,7 +48,11 @@ class Ignored:
     def __post_init__(self) -> None:
         self._silhouettes: dict[int, Mask] = {}
         self._objects = {n: _grow(m, self.config.object_margin_px) for n, m in self.objects.items()}
-        self._holder: dict[int, int] = {i: a.number for a in self.attempts for i in a.hold}
+        self._holder: dict[int, int] = {}
+        for a in self.attempts:
+            start = np.searchsorted(self.times_ns, a.t_press_ns)
+            end = self.times_ns[a.frame_release] + int(self.config.release_s * 1e9)
+            self._holder.update(dict.fromkeys(range(start, np.searchsorted(self.times_ns, end)), a.number))
 
     def at(self, frame: int, depth: NDArray[np.float32]) -> Mask | None:
         """Mask [H, W] for a frame with depth [H, W]; None when the session has no gripper."""

@@ -29,6 +29,7 @@ class MaskConfig:
     color_noise: float = 12.0  # grey levels
     disparity_noise_px: float = 0.36  # three standard deviations of the depth camera's
     depth_floor_m: float = 0.009
+    same_color: float = 1.0  # in noise units: less is no difference
     truncate: float = 3.0  # in noise units: beyond, a difference says no more
     threshold: float = 0.2  # of the mean score per pair
     open_px: int = 5
@@ -106,6 +107,26 @@ def object_mask(
     return ObjectMask(mask, float(score[mask].mean()), "ok")
 
 
+def visible_at(mask: Mask, clip: ClipImages, depth: NDArray[np.float32], config: MaskConfig) -> Mask:
+    """The part of a clip's mask that a frame with depth [H, W] shows: not where it measures something nearer.
+
+    What is fixed in the camera has the same depth in all frames, so the clip's median is its surface. Colour is no
+    help: what is lifted and turned is lit from another side.
+    """
+    if not mask.any():
+        return mask
+    usual = median_depth(clip.depths)
+    nearer = (depth > 0) & (usual > 0) & (usual - depth > config.same_surface_m)
+    return _clean(mask & ~nearer, config) & mask
+
+
+def median_depth(depths: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Median [H, W] of the measured depths of some frames; 0 where fewer than half of them measured any."""
+    stack = np.sort(np.where(np.stack(depths) > 0, depths, np.inf), axis=0)
+    middle = stack[len(depths) // 2]
+    return np.where(np.isfinite(middle), middle, 0).astype(np.float32)
+
+
 def carry_to(
     mask: Mask,
     T_world_camera_mask: Array,
@@ -173,7 +194,7 @@ def _pair_score(i: int, j: int, clip: ClipImages, smooth, camera: PinholeCamera,
     measured = depth_i > 0
     if not measured.any():
         return np.zeros_like(depth_i), np.zeros_like(depth_i)
-    # Without depth a pixel of the world would be about as far away as the rest of it.
+    # Without depth (too near, mostly) a pixel of the world would be about as far away as the rest of it.
     z = np.where(measured, depth_i, np.median(depth_i[measured]))
     T = inverse(clip.T_world_camera[j]) @ clip.T_world_camera[i]
     there = transform(T, camera.points(z).reshape(-1, 3)).reshape(camera.height, camera.width, 3)
@@ -186,8 +207,10 @@ def _pair_score(i: int, j: int, clip: ClipImages, smooth, camera: PinholeCamera,
     depth_world_seen = cv2.remap(depth_j, u, v, cv2.INTER_NEAREST)
     depth_world = _depth_residual(depth_world_seen, z_there, camera, config)
     depth_camera = _depth_residual(depth_j, z, camera, config)
-    # A pixel without depth says nothing about depth: only its colour counts.
-    score = color_world - color_camera + np.where(measured, depth_world - depth_camera, 0)
+    by_color = color_world - color_camera
+    # There colour speaks alone, and only for a pixel that looks the same: any guess of its depth makes it differ.
+    guessed = np.where(color_camera < config.same_color, by_color, np.minimum(by_color, 0))
+    score = np.where(measured, by_color + depth_world - depth_camera, guessed)
     return np.where(inside, score, 0).astype(np.float32), inside.astype(np.float32)
 
 

@@ -13,14 +13,14 @@ import cv2
 from processing.accuracy import Accuracy
 from processing.attempts import AttemptConfig
 from processing.ignored import IgnoreConfig
+from processing.mask_step import ClipConfig, MaskStepConfig, find_session_masks
 from processing.masks import MaskConfig
 from processing.report import REPORT_NAME, write_report
 from processing.session_steps import (
-    ClipConfig,
+    TrackingStepConfig,
     attempts_of,
     find_grasps,
     find_session_attempts,
-    find_session_masks,
     track_session,
 )
 from processing.steps import Done, Found, Progress, Step, run_steps
@@ -40,20 +40,6 @@ class ProcessConfig:
     ignore: IgnoreConfig = field(default_factory=IgnoreConfig)
     masks: MaskConfig = field(default_factory=MaskConfig)
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
-
-
-@dataclass(frozen=True)
-class _MaskStepConfig:
-    masks: MaskConfig
-    clips: ClipConfig
-    ignore: IgnoreConfig
-    tracker: TrackerConfig
-
-
-@dataclass(frozen=True)
-class _TrackingStepConfig:
-    tracker: TrackerConfig
-    ignore: IgnoreConfig
 
 
 @dataclass(frozen=True)
@@ -92,17 +78,15 @@ def process_session(
 
 def _steps(session: Session, config: ProcessConfig) -> list[Step]:
     attempts = attempts_of(session, config.attempts)
-    masks = (config.masks, config.clips, config.ignore, config.tracker)
-    tracking = (config.tracker, config.ignore)
+    masks = MaskStepConfig(config.masks, config.clips, config.ignore, config.tracker)
+    tracking = TrackingStepConfig(config.tracker, config.ignore)
     return [
-        Step("attempts", "2", config.attempts, (), partial(find_session_attempts, session, config.attempts)),
-        Step(
-            "masks", "2", _MaskStepConfig(*masks), ("attempts",), partial(find_session_masks, session, attempts, masks)
-        ),
+        Step("attempts", "5", config.attempts, (), partial(find_session_attempts, session, config.attempts)),
+        Step("masks", "5", masks, ("attempts",), partial(find_session_masks, session, attempts, masks)),
         Step(
             "tracking",
             "1",
-            _TrackingStepConfig(*tracking),
+            tracking,
             ("attempts", "masks"),
             partial(track_session, session, attempts, tracking),
         ),

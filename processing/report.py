@@ -13,8 +13,8 @@ import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
+from processing.mask_step import read_masks
 from processing.pictures import mask_overlay, trajectory_figure
-from processing.session_steps import read_masks
 from wildgrasp.sessions.session import Session
 
 REPORT_NAME = "report.html"

@@ -1,46 +1,34 @@
 """The steps from a recorded session to attempts, masks, a trajectory and grasps.
 
-    attempts ─┬─> masks ──> tracking ──> grasps ──> report
-              └ the button and the servo alone
+    attempts ──> masks ──> tracking ──> grasps ──> report
 
-Masks come first and make their own rough trajectories of a few seconds each, because tracking must not look at what is
-held, and what is held cannot be known without a trajectory.
+Attempts need the button and the servo alone; masks (mask_step.py) come before tracking, which must not look at what is
+held.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from processing.accuracy import compare_poses
 from processing.attempts import Attempt, AttemptConfig, find_attempts
-from processing.fingers import median_depth, visible_gripper
 from processing.ignored import IgnoreConfig, Ignored, openings_at_frames, views
-from processing.masks import ClipImages, MaskConfig, ObjectMask, carry_to, object_mask, static_mask
+from processing.mask_step import Mask, insert_mask, read_masks
+from processing.masks import MaskConfig, carry_to
 from processing.steps import Found
 from processing.tracking.keyframe_tracker import KeyframeTracker, TrackerConfig
 from processing.tracking.trajectory import verdict_of
 from wildgrasp.geometry import to_vector
-from wildgrasp.rig import MAX_OPENING_M
-from wildgrasp.sessions.blobs import BlobRef
 from wildgrasp.sessions.session import Session, SessionEdit
 
-Mask = NDArray[np.bool_]
 OnFraction = Callable[[float], None]
 
 GRASP_COLUMNS = ("gx", "gy", "gz", "gqx", "gqy", "gqz", "gqw")
-
-
-@dataclass(frozen=True)
-class ClipConfig:
-    """The short clips in which masks are sought."""
-
-    every_s: float = 0.1
-    longest_s: float = 3.0
 
 
 def attempts_of(session: Session, config: AttemptConfig) -> list[Attempt]:
@@ -76,143 +64,35 @@ def find_session_attempts(session: Session, config: AttemptConfig, on_fraction: 
     return Found(write, {"attempts": [dataclasses.asdict(a) for a in attempts]})
 
 
-# --- masks ------------------------------------------------------------------------------------------------------------
-
-
-def find_session_masks(
-    session: Session,
-    attempts: Sequence[Attempt],
-    configs: tuple[MaskConfig, ClipConfig, IgnoreConfig, TrackerConfig],
-    on_fraction: OnFraction,
-) -> Found:
-    """The gripper's mask for the session, and of each attempt the mask of what was held."""
-    masks, clips, ignore, tracker = configs
-    if session.T_camera_fingertip is None:
-        return Found(_clear_masks, {"gripper": "the session has no gripper", "objects": []})
-    rough = replace(tracker, refinement=None)
-    ignored = Ignored(
-        session.camera, session.T_camera_fingertip, attempts, openings_at_frames(session), ignore, static=None
-    )
-    open_outline = ignored.gripper(1.0)
-    learned = np.zeros_like(open_outline)
-    approach = _approach_frames(session, attempts, clips)
-    if len(approach) > 2:
-        clip = _rough_clip(session, ignored, approach, rough)
-        learned = static_mask(clip, session.camera, open_outline, masks) & ~open_outline
-    gripper = open_outline | learned
-    ignored = replace(ignored, static=gripper)
-    fingertip_px = session.camera.project(session.T_camera_fingertip[:3, 3])
-    objects: dict[int, ObjectMask] = {}
-    for n, attempt in enumerate(attempts):
-        on_fraction((n + 1) / (len(attempts) + 1))
-        if attempt.outcome == "empty":
-            continue
-        clip = _rough_clip(session, ignored, _sample(session, attempt.hold, clips), rough)
-        width = MAX_OPENING_M * (1.0 if attempt.opening is None else attempt.opening)
-        if not clip.depths:
-            continue
-        fingers = visible_gripper(
-            session.camera,
-            session.T_camera_fingertip,
-            width,
-            median_depth(clip.depths),
-            masks.finger_margin_px,
-        )
-        objects[attempt.number] = object_mask(clip, session.camera, fingers | learned, fingertip_px, masks)
-
-    def write(edit: SessionEdit) -> None:
-        _clear_masks(edit)
-        _insert_mask(edit, "gripper", None, None, gripper, float(learned.mean()))
-        for attempt in attempts:
-            found = objects.get(attempt.number)
-            if found is not None and found.mask.any():
-                _insert_mask(edit, "object", attempt.number + 1, attempt.frame_grasp, found.mask, found.score)
-
-    report = {
-        "gripper": f"{gripper.mean():.1%} of the image, {learned.mean():.1%} of it learned",
-        "objects": [
-            {"attempt": n, "pixels": int(o.mask.sum()), "score": o.score, "reason": o.reason}
-            for n, o in objects.items()
-        ],
-    }
-    return Found(write, report)
-
-
-def _approach_frames(session: Session, attempts: Sequence[Attempt], config: ClipConfig) -> range:
-    """Frames of the liveliest time with open fingers: the seconds before the first grasp."""
-    if not attempts:
-        return range(0)
-    first = attempts[0]
-    press = int(np.searchsorted(session.times_ns, first.t_press_ns))
-    return _sample(session, range(first.frame_start, press)[::-1], config)[::-1]
-
-
-def _sample(session: Session, frames: range, config: ClipConfig) -> range:
-    """Every so many frames from the first of ``frames`` on, for so long."""
-    stride = max(1, round(config.every_s * session.camera_info.fps))
-    return frames[: round(config.longest_s * session.camera_info.fps) : stride]
-
-
-def _rough_clip(session: Session, ignored: Ignored, frames: range, config: TrackerConfig) -> ClipImages:
-    """Some frames with a trajectory of their own; frames that were not measured are left out."""
-    seen = list(views(session, ignored, frames))
-    trajectory = KeyframeTracker(session.camera, config).track(seen)
-    ok = [n for n, status in enumerate(trajectory.status) if status == "ok"]
-    times_s = (session.times_ns[list(frames)] - session.times_ns[0]) * 1e-9
-    return ClipImages(
-        [seen[n].color for n in ok], [seen[n].depth for n in ok], trajectory.T_world_camera[ok], times_s[ok]
-    )
-
-
-def _clear_masks(edit: SessionEdit) -> None:
-    edit.execute("DELETE FROM masks")
-
-
-def _insert_mask(
-    edit: SessionEdit, kind: str, attempt_id: int | None, frame: int | None, mask: Mask, score: float
-) -> None:
-    ref = edit.add_mask(mask)
-    edit.execute(
-        "INSERT INTO masks (kind, attempt_id, frame_id, file, offset, score) VALUES (?,?,?,?,?,?)",
-        (kind, attempt_id, frame, ref.file, ref.offset, score),
-    )
-
-
-def read_masks(session: Session) -> tuple[Mask | None, dict[int, dict[int, Mask]]]:
-    """The gripper's mask, and per attempt id the object's masks by frame."""
-    gripper, objects = None, {}
-    for row in session.db.query("SELECT kind, attempt_id, frame_id, file, offset FROM masks ORDER BY id"):
-        mask = session.read_mask(BlobRef(row["file"], row["offset"]))
-        if row["kind"] == "gripper":
-            gripper = mask
-        else:
-            objects.setdefault(row["attempt_id"], {})[row["frame_id"]] = mask
-    return gripper, objects
-
-
 # --- tracking ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class TrackingStepConfig:
+    tracker: TrackerConfig
+    ignore: IgnoreConfig
 
 
 def track_session(
     session: Session,
     attempts: Sequence[Attempt],
-    configs: tuple[TrackerConfig, IgnoreConfig],
+    config: TrackingStepConfig,
     on_fraction: OnFraction,
 ) -> Found:
     """All frames' poses, source 'tracking', with gripper and held objects masked."""
-    tracker_config, ignore_config = configs
-    gripper, objects = read_masks(session)
+    gripper, objects = read_masks(session, "held")
     held = {a.number: objects[a.number + 1][a.frame_grasp] for a in attempts if a.number + 1 in objects}
     ignored = Ignored(
         session.camera,
         session.T_camera_fingertip,
         attempts,
+        session.times_ns,
         openings_at_frames(session),
-        ignore_config,
+        config.ignore,
         gripper,
         held,
     )
-    tracker = KeyframeTracker(session.camera, tracker_config)
+    tracker = KeyframeTracker(session.camera, config.tracker)
     for n, view in enumerate(views(session, ignored, range(len(session)))):
         tracker.register_frame(view)
         if n % 15 == 0:
@@ -266,7 +146,7 @@ def find_grasps(session: Session, attempts: Sequence[Attempt], config: MaskConfi
             keep = (attempt.number + 1, attempt.frame_grasp)
             edit.execute("DELETE FROM masks WHERE kind = 'object' AND attempt_id = ? AND frame_id <> ?", keep)
         for attempt_id, frame, mask in carried:
-            _insert_mask(edit, "object", attempt_id, frame, mask, 0.0)
+            insert_mask(edit, "object", attempt_id, frame, mask, 0.0)
 
     return Found(write, {"tracking": [u[0] for u in updates], "masks_in_approach": len(carried)})
 

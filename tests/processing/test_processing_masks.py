@@ -7,8 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from processing.fingers import gripper_depth, median_depth, visible_gripper
-from processing.masks import ClipImages, MaskConfig, carry_to, fixed_in_camera_score, object_mask, static_mask
+from processing.fingers import gripper_depth, visible_gripper
+from processing.masks import (
+    ClipImages,
+    MaskConfig,
+    carry_to,
+    fixed_in_camera_score,
+    median_depth,
+    object_mask,
+    static_mask,
+    visible_at,
+)
 from wildgrasp.rig import MAX_OPENING_M, NOMINAL_T_CAMERA_FINGERTIP, gripper_mask
 
 CONFIG = replace(MaskConfig(), close_px=9, min_area_px=60, reach_px=30)  # the pixels of 320 × 240
@@ -39,6 +48,19 @@ def test_the_held_object_is_found(pick, hold):
     found = object_mask(hold, camera, gripper, tip, CONFIG)
     assert found.reason == "ok"
     assert iou(found.mask, pick.object_masks[pick.frame_grasp]) > 0.9
+
+
+def test_what_stands_before_the_object_is_not_the_object(pick, hold):
+    """Something passes between camera and object in one frame."""
+    frame = pick.clip.frames[pick.frame_grasp]
+    whole = pick.object_masks[pick.frame_grasp]
+    v, _ = np.nonzero(whole)
+    covered = np.zeros_like(whole)
+    covered[: int(np.median(v))] = True
+    depth = np.where(covered, np.float32(0.16), frame.depth)
+    np.testing.assert_array_less(0.95, iou(visible_at(whole, hold, frame.depth, CONFIG), whole))
+    shown = visible_at(whole, hold, depth, CONFIG)
+    assert iou(shown, whole & ~covered) > 0.9
 
 
 def test_nothing_is_held_in_the_approach(pick):

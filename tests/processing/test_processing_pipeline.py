@@ -16,9 +16,9 @@ from picked_session import write_pick
 from processing import pipeline, session_steps
 from processing.accuracy import compare
 from processing.commands import find_sessions, process
+from processing.mask_step import read_masks
 from processing.pictures import mask_overlay, trajectory_figure
 from processing.pipeline import ProcessConfig, process_session
-from processing.session_steps import read_masks
 from processing.workers import process_all
 from wildgrasp.errors import SessionError
 from wildgrasp.geometry import from_vector, inverse
@@ -277,11 +277,11 @@ def fake_steps(monkeypatch, ran: list[str] | None = None) -> list[str]:
     """Steps that find next to nothing, fast, and tell that they ran."""
     ran = [] if ran is None else ran
 
-    def masks(session, attempts, configs, on_fraction):
+    def masks(session, attempts, config, on_fraction):
         ran.append("masks")
         return session_steps.Found(lambda edit: None, {"gripper": "", "objects": []})
 
-    def tracking(session, attempts, configs, on_fraction):
+    def tracking(session, attempts, config, on_fraction):
         ran.append("tracking")
         n = len(session)
         poses = Poses(np.arange(n), np.tile(np.eye(4), (n, 1, 1)), ["ok"] * n, np.zeros(n))
