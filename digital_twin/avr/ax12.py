@@ -6,6 +6,7 @@ The motor's mechanics are a :class:`~digital_twin.avr.plant.ServoPlant`.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -268,8 +269,8 @@ class VirtualAX12:
 
     def _heat(self, dt: float, enabled: bool) -> None:
         load = self._state.load_fraction if enabled else 0.0
-        rise = self.motor.full_load_rise_c * load * load - (self.temperature_c - self.motor.ambient_c)
-        self.temperature_c += rise * dt / self.motor.time_constant_s
+        steady = self.motor.ambient_c + self.motor.full_load_rise_c * load * load
+        self.temperature_c = steady + (self.temperature_c - steady) * math.exp(-dt / self.motor.time_constant_s)
         limit = self.table[Register.TEMPERATURE_LIMIT]
         if self.temperature_c >= limit:
             self._latch(ServoError.OVERHEAT)

@@ -14,8 +14,8 @@ GIVE_UP_NS = 500_000_000  # further behind than this, time is let go instead of 
 class RealTimeBoard:
     """Runs a board in a thread so that its time follows the clock. Use as a context manager.
 
-    The board belongs to the thread: press its button through :meth:`set_button`. When the computer is too busy, the board
-    falls behind and catches up; after half a second it skips ahead instead (``skipped_ns``).
+    The board belongs to the thread: press its button through :meth:`set_button`. When the computer is too busy, the
+    board falls behind and catches up; after half a second it skips ahead instead (``skipped_ns``).
     """
 
     def __init__(self, board: Board, clock: Clock | None = None) -> None:

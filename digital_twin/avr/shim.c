@@ -89,8 +89,8 @@ static void deliver(board_t *b, const item_t *item) {
   u->cycles_per_byte = 1;
   avr_raise_irq(b->uart_irq[item->port] + UART_IRQ_INPUT, item->value);
   u->cycles_per_byte = wire;
-  /* The chip buffers two bytes; simavr would hold 64. */
-  if (((u->input.write - u->input.read) & 63) > 2) b->overruns++;
+  /* The chip keeps two bytes and one in the shift register; simavr would hold 64. */
+  if (((u->input.write - u->input.read) & 63) > 3) b->overruns++;
 }
 
 static avr_cycle_count_t pump(avr_t *avr, avr_cycle_count_t when, void *param) {

@@ -50,10 +50,14 @@ bool ServoUart::read(uint8_t &byte) { return incoming.pop(byte); }
 ISR(USART1_UDRE_vect) {
   using namespace gripper;
   const uint8_t index = packet_sent;
-  UDR1 = packet[index];
+  const uint8_t byte = packet[index];
   packet_sent = index + 1;
-  if (packet_sent != packet_size) return;
-  // Cleared after the last byte was written: only its own end can set the flag again.
+  if (packet_sent != packet_size) {
+    UDR1 = byte;
+    return;
+  }
+  // Cleared right after the last byte was written: only its own end can set the flag again.
+  UDR1 = byte;
   UCSR1A = _BV(TXC1);
   UCSR1B = LISTEN | _BV(TXCIE1);
 }
