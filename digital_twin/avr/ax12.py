@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
+from digital_twin.avr.motor import MotorModel
 from digital_twin.avr.plant import MAX_SPEED_TICKS_S, FreePlant, PlantState, ServoPlant
 from digital_twin.avr.registers import (
     BROADCAST,
@@ -26,18 +26,6 @@ from digital_twin.avr.registers import (
 )
 
 NS = 1_000_000_000
-
-
-@dataclass(frozen=True)
-class MotorModel:
-    """Heat and overload: first-order heating by load², and a shutdown after a long hard stall."""
-
-    ambient_c: float = 25.0
-    full_load_rise_c: float = 80.0  # steady rise at stall torque
-    time_constant_s: float = 300.0
-    overload_fraction: float = 0.4
-    overload_s: float = 1.5
-    voltage_v: float = 11.1
 
 
 class VirtualAX12:

@@ -17,7 +17,8 @@ from capture_app.gripper.servo_setup import (
     save_stops,
 )
 from capture_app.gripper.stops import ServoStops
-from digital_twin.avr.ax12 import MotorModel, VirtualAX12
+from digital_twin.avr.ax12 import VirtualAX12
+from digital_twin.avr.motor import MotorModel
 from digital_twin.avr.plant import FreePlant
 from digital_twin.avr.registers import Register, ServoError
 from digital_twin.avr.servo_pty import ServoPty
