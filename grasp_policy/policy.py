@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from grasp_policy.scene.views import Views
 from wildgrasp.geometry import PinholeCamera
 
-# Which of the poses [N, 4, 4] T_base_fingertip may be reached: [N] bool. Workspace, self-collision and reach are the caller's.
+# Which of the poses [N, 4, 4] T_base_fingertip may be reached: [N] bool. Workspace and reach are the caller's to judge.
 Allowed = Callable[[NDArray[np.float64]], NDArray[np.bool_]]
 
 
@@ -20,8 +20,8 @@ Allowed = Callable[[NDArray[np.float64]], NDArray[np.bool_]]
 class Decision:
     """What to do next, and everything one needs to see why.
 
-    ``move``: go to T_base_fingertip. ``close``: go to T_base_fingertip (the finishing move; may be where the gripper is), then
-    close. ``stuck``: no allowed candidate; the episode ends.
+    ``move``: go to T_base_fingertip. ``close``: go to T_base_fingertip (the finishing move; may be where the gripper is),
+    then close. ``stuck``: no allowed candidate; the episode ends.
     """
 
     kind: Literal["move", "close", "stuck"]

@@ -1,7 +1,7 @@
 """The command line: one command, a verb for every job.
 
-Verbs are loaded by name only when they are called, so that the ground floor imports no other package and the capture computer
-needs no torch. A verb is a function; tyro turns its signature into flags.
+Verbs are loaded by name only when they are called, so that the ground floor imports no other package and the capture
+computer needs no torch. A verb is a function; tyro turns its signature into flags.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ class Verb:
 VERBS: dict[str, Verb] = {
     "import 7scenes": Verb("wildgrasp.commands:import_seven_scenes", "", "A 7-Scenes folder becomes a session"),
     "import tum": Verb("wildgrasp.commands:import_tum_rgbd", "", "A TUM RGB-D folder becomes a session"),
+    "import realsense": Verb(
+        "wildgrasp.commands:import_realsense_file", "capture", "A RealSense file becomes a session"
+    ),
     "check": Verb("wildgrasp.commands:check", "", "Is a session whole? Exit code 0 good, 3 repairable, 1 broken"),
     "repair": Verb("wildgrasp.commands:repair", "", "Rebuild a session's index from its recordings"),
     "process": Verb("processing.commands:process", "processing", "Sessions gain trajectories, attempts and masks"),
@@ -74,7 +77,7 @@ def _call(name: str, verb: Verb, args: list[str]) -> int:
         if not verb.extra or root in ("wildgrasp", *verb.target.split(".")[:1]):
             raise
         raise UserError(
-            f"This needs the Python package {root!r}, which is not installed. Run: pip install 'wildgrasp[{verb.extra}]'"
+            f"The Python package {root!r} is needed and not installed. Run: pip install 'wildgrasp[{verb.extra}]'"
         ) from error
     result = tyro.cli(run, prog=f"wildgrasp {name}", args=args)
     return result if isinstance(result, int) else 0

@@ -1,7 +1,7 @@
 """Errors that a person can cause or mend.
 
-The command line prints their text as one sentence and exits with 2; apps show it. So the text says what happened, what was
-kept, and what to do. Everything else is a bug and keeps its stack trace.
+The command line prints their text as one sentence and exits with 2; apps show it. So the text says what happened,
+what was kept, and what to do. Everything else is a bug and keeps its stack trace.
 """
 
 
