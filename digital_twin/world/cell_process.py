@@ -60,10 +60,13 @@ class RobotCellTwin:
         self._process = context.Process(target=run_cell, args=arguments, name="robot-cell", daemon=True)
         self._process.start()
         theirs.close()
-        ready = self._receive(_START_TIMEOUT_S)
-        if ready != "ready":
-            self._process.join(5.0)
-            raise RobotError(str(ready))
+        try:
+            ready = self._receive(_START_TIMEOUT_S)
+            if ready != "ready":
+                raise RobotError(str(ready))
+        except RobotError:
+            self.close()
+            raise
 
     def truth(self) -> CellTruth:
         return self._ask("truth")
