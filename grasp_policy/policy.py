@@ -20,7 +20,7 @@ Allowed = Callable[[NDArray[np.float64]], NDArray[np.bool_]]
 class Decision:
     """What to do next, and everything one needs to see why.
 
-    ``move``: go to T_base_fingertip. ``close``: go to T_base_fingertip (the finishing move; may be where the gripper is),
+    ``move``: go to T_base_fingertip. ``close``: go there (the finishing move; may be where the gripper is),
     then close. ``stuck``: no allowed candidate; the episode ends.
     """
 

@@ -103,7 +103,9 @@ class _Film:
 
 
 def _drop_beside(arm: Arm, gripper: Gripper, config: EpisodeConfig) -> None:
-    """Rise to the start pose, turn aside, go down, let go, and rise again."""
+    """Rise to the start pose, turn aside, go down, let go, rise again; nothing to do with empty fingers."""
+    if gripper.state().width_m <= config.min_width_m:
+        return
     above = np.array(config.start_q)
     aside = above + np.array([DROP_TURN_RAD, 0, 0, 0, 0, 0])
     for q in (above, aside):

@@ -161,6 +161,8 @@ def _match(
     start = own.observations[:, :2]
     pixels, found = follow(own.gray, warped, start, start, replace(features, levels=1))
     found &= np.linalg.norm(pixels - start, axis=1) < config.max_shift_px
+    if found.sum() < config.min_matches:
+        return None
     ids = np.flatnonzero(found)
     at = pixels[ids].astype(np.float32)[:, None]
     seen_u, seen_v = (cv2.remap(m, at, None, cv2.INTER_LINEAR)[:, 0] for m in (map_u, map_v))
