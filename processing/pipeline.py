@@ -97,7 +97,7 @@ def _steps(session: Session, config: ProcessConfig) -> list[Step]:
             ("attempts", "masks", "tracking"),
             partial(find_grasps, session, attempts, config.masks),
         ),
-        Step("report", "1", None, ("attempts", "masks", "tracking", "grasps"), lambda on_fraction: _page(session)),
+        Step("report", "2", None, ("attempts", "masks", "tracking", "grasps"), lambda on_fraction: _page(session)),
     ]
 
 

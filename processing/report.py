@@ -36,6 +36,7 @@ def write_report(session: Session, steps: Mapping[str, dict[str, Any]]) -> Path:
         masks=steps["masks"],
         attempts=_attempts(session),
         gaps=session.gaps(),
+        seconds_of={name: report["seconds"] for name, report in steps.items() if name != "report"},
         trajectory=_embedded(trajectory_figure(session)),
         first=_embedded_image(session.frame(0).color) if len(session) else "",
     )

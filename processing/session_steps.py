@@ -73,6 +73,22 @@ class TrackingStepConfig:
     ignore: IgnoreConfig
 
 
+def ignored_in_tracking(session: Session, attempts: Sequence[Attempt], config: IgnoreConfig) -> Ignored:
+    """What tracking does not look at: gripper and held objects, as the mask step found them."""
+    gripper, objects = read_masks(session, "held")
+    held = {a.number: objects[a.number + 1][a.frame_grasp] for a in attempts if a.number + 1 in objects}
+    return Ignored(
+        session.camera,
+        session.T_camera_fingertip,
+        attempts,
+        session.times_ns,
+        openings_at_frames(session),
+        config,
+        gripper,
+        held,
+    )
+
+
 def track_session(
     session: Session,
     attempts: Sequence[Attempt],
@@ -80,18 +96,7 @@ def track_session(
     on_fraction: OnFraction,
 ) -> Found:
     """All frames' poses, source 'tracking', with gripper and held objects masked."""
-    gripper, objects = read_masks(session, "held")
-    held = {a.number: objects[a.number + 1][a.frame_grasp] for a in attempts if a.number + 1 in objects}
-    ignored = Ignored(
-        session.camera,
-        session.T_camera_fingertip,
-        attempts,
-        session.times_ns,
-        openings_at_frames(session),
-        config.ignore,
-        gripper,
-        held,
-    )
+    ignored = ignored_in_tracking(session, attempts, config.ignore)
     tracker = KeyframeTracker(session.camera, config.tracker)
     for n, view in enumerate(views(session, ignored, range(len(session)))):
         tracker.register_frame(view)

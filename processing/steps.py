@@ -65,7 +65,8 @@ def _run(session: Session, step: Step, key: str, on_progress: Progress) -> Done:
     on_progress(step.name, 0.0)
     found = step.run(lambda fraction: on_progress(step.name, fraction))
     seconds = time.perf_counter() - start
-    row = (step.name, step.version, key, datetime.now(UTC).isoformat(timespec="seconds"), json.dumps(found.report))
+    report = json.dumps({**found.report, "seconds": round(seconds, 3)})
+    row = (step.name, step.version, key, datetime.now(UTC).isoformat(timespec="seconds"), report)
     with session.edit() as edit:
         found.write(edit)
         edit.execute("INSERT OR REPLACE INTO steps (name, version, config, finished, report) VALUES (?,?,?,?,?)", row)
