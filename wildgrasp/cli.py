@@ -23,6 +23,11 @@ class Verb:
 
 
 VERBS: dict[str, Verb] = {
+    "capture": Verb("capture_app.capture:capture", "capture", "Record a session with the handheld gripper"),
+    "servo setup": Verb(
+        "capture_app.commands:servo_setup", "capture", "Set the gripper's servo up and measure its stops"
+    ),
+    "servo stops": Verb("capture_app.commands:servo_stops", "capture", "Give the measured stops to the gripper"),
     "import 7scenes": Verb("wildgrasp.commands:import_seven_scenes", "", "A 7-Scenes folder becomes a session"),
     "import tum": Verb("wildgrasp.commands:import_tum_rgbd", "", "A TUM RGB-D folder becomes a session"),
     "import realsense": Verb(
@@ -37,7 +42,7 @@ VERBS: dict[str, Verb] = {
     "evaluate": Verb("digital_twin.benchmark.commands:evaluate", "twin", "Success rate of a policy in simulation"),
     "demo": Verb("digital_twin.demo.commands:demo", "twin", "The main job end to end on the digital twin"),
 }
-GROUPS = {"import": "Recordings of other systems become sessions"}
+GROUPS = {"import": "Recordings of other systems become sessions", "servo": "The gripper's servo"}
 
 
 def main(argv: list[str] | None = None) -> int:

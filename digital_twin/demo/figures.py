@@ -88,7 +88,7 @@ def timeline(events: list[GripperEvent], servo: list[ServoSample], attempts: lis
         color = GOOD if attempt["outcome"] == "held" else BAD
         axis.text(x, 1.07, f"pick {number}: {attempt['outcome']}", color=color, fontsize=9, fontweight="bold")
     axis.set(xlabel="seconds", ylim=(-0.05, 1.2), yticks=[0, 0.5, 1])
-    axis.legend(loc="lower left", frameon=False, ncols=2)
+    axis.legend(loc="lower left", bbox_to_anchor=(0.0, 1.02), frameon=False, ncols=2)
     return figure_png(figure)
 
 

@@ -64,7 +64,7 @@ def attempt_rows(session: Session) -> list[dict[str, Any]]:
 def _moments(attempt: dict[str, Any]) -> list[tuple[int, str]]:
     start, grasp, release, end = (attempt[f"frame_{name}"] for name in ("start", "grasp", "release", "end"))
     return [
-        (start, "looks"),
+        (start + (grasp - start) // 4, "looks"),
         (start + (grasp - start) * 2 // 3, "approaches"),
         (grasp, "fingers closed"),
         (grasp + (release - grasp) // 2, "carries"),
@@ -79,15 +79,15 @@ def processing_section(session: Session, truth_file: Path) -> Section:
     truth = load_truth(truth_file)
     poses = session.poses("tracking")
     attempts = attempt_rows(session)
-    T_world_tip = poses.T_world_camera @ session.T_camera_fingertip
     T_true_camera = _true_cameras(session, truth)[poses.frame_ids]
     # The tracker's world is where its first frame was; the twin's is the table's.
     T_fit = rigid_fit(poses.T_world_camera[:, :3, 3], T_true_camera[:, :3, 3])
-    T_true_tip = inverse(T_fit) @ T_true_camera @ session.T_camera_fingertip
-    residual_m = np.linalg.norm((T_fit @ poses.T_world_camera)[:, :3, 3] - T_true_camera[:, :3, 3], axis=1)
+    T_camera = T_fit @ poses.T_world_camera
+    residual_m = np.linalg.norm(T_camera[:, :3, 3] - T_true_camera[:, :3, 3], axis=1)
     ate_mm = float(np.sqrt(np.mean(residual_m**2))) * 1e3
     segments = [(a["frame_start"], a["frame_end"] + 1, f"pick {k}") for k, a in enumerate(attempts, 1)]
-    grasps = [_grasp(a) for a in attempts if a["gx"] is not None]
+    grasps = [T_fit @ _grasp(a) for a in attempts if a["gx"] is not None]
+    tips = T_camera @ session.T_camera_fingertip, T_true_camera @ session.T_camera_fingertip
     rows = [_attempt_row(k, a, truth, inverse(T_fit), session) for k, a in enumerate(attempts, 1)]
     lost = sum(status == "lost" for status in poses.status)
     return {
@@ -96,7 +96,7 @@ def processing_section(session: Session, truth_file: Path) -> Section:
             f"what was a grasp. {len(attempts)} attempts were found; {len(poses.status) - lost} of "
             f"{len(poses.status)} frames have a pose."
         ),
-        "trajectories": picture(figures.trajectories(T_world_tip, T_true_tip, segments, grasps)),
+        "trajectories": picture(figures.trajectories(*tips, segments, grasps)),
         "accuracy": f"Against the twin's truth the camera's path is off by {ate_mm:.2f} mm (root mean square).",
         "ate_mm": ate_mm,
         "masks": picture(_mask_strip(session, attempts)),
