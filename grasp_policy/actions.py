@@ -42,7 +42,8 @@ class ActionPreset:
     rotation_span_rad: float
     advance_min_m: float
     advance_span_m: float
-    close_margin_m: float  # close when something is this much nearer than the fingertips
+    close_margin_m: float  # close when something is this much nearer than the fingertips …
+    blocked_margin_m: float  # … or this much, and the way ahead is not free
     finish_m: float  # how far the guarded finishing move may advance
 
 
@@ -58,6 +59,7 @@ PAPER = ActionPreset(
     advance_min_m=0.01,
     advance_span_m=0.0,
     close_margin_m=0.015,
+    blocked_margin_m=np.inf,
     finish_m=0.0,
 )
 
@@ -75,6 +77,7 @@ FINE = ActionPreset(
     advance_min_m=0.003,
     advance_span_m=0.007,
     close_margin_m=0.025,
+    blocked_margin_m=0.008,  # low things: the table stops the fingers before 25 mm of them are between
     finish_m=0.025,
 )
 
@@ -117,21 +120,19 @@ _ROTATION_DIRECTIONS = np.array([[0.0, 0, 0], [1, 0, 0], [-1, 0, 0], [0, 1, 0], 
 # --- When to close ----------------------------------------------------------------------------------------------------
 
 
-def should_close(
-    view: Views, camera: PinholeCamera, T_fingertip_camera: NDArray[np.float64], preset: ActionPreset
-) -> bool:
-    """The paper's close rule on the current view (one image): is something between the fingers?
+def depth_between_fingers(view: Views, camera: PinholeCamera, T_fingertip_camera: NDArray[np.float64]) -> float:
+    """How far in metres something reaches in between the fingers, in the current view (one image).
 
-    True when the nearest 1 % of depth in the window between the fingertips is nearer than the fingertips by more than
-    the preset's margin. False when nothing is known there.
+    By how much the nearest 1 % of depth in the window between the fingertips is nearer than they are: the measure of
+    the paper's close rule. −inf when nothing is known there.
     """
     T_camera_fingertip = inverse(T_fingertip_camera)
     tip = T_camera_fingertip[:3, 3]
     if tip[2] <= 0:
-        return False
+        return -np.inf
     rows, columns = _window_between_fingers(camera, T_camera_fingertip)
     depth = view.depth[0][rows, columns][view.valid[0][rows, columns]]
-    return bool(depth.size and np.percentile(depth, 1.0) < tip[2] - preset.close_margin_m)
+    return float(tip[2] - np.percentile(depth, 1.0)) if depth.size else -np.inf
 
 
 def _window_between_fingers(camera: PinholeCamera, T_camera_fingertip: NDArray[np.float64]) -> tuple[slice, slice]:

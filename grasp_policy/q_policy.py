@@ -13,9 +13,9 @@ from grasp_policy.actions import (
     VIEW_CAMERA,
     ActionPreset,
     candidates,
+    depth_between_fingers,
     finishing_advance,
     median_depth,
-    should_close,
 )
 from grasp_policy.observer import SceneObserver
 from grasp_policy.policy import Allowed, Decision
@@ -65,8 +65,9 @@ class QPolicy:
         state = self._observer.views(T)
         if not state.valid.any():
             return Decision("stuck", T, "the fused scene shows nothing from here: no depth, or outside the workspace")
-        if should_close(state, VIEW_CAMERA, self._observer.T_fingertip_camera, self._preset):
-            return close_here(self._observer, T, allowed, self._preset, "something is between the fingers")
+        closing = close_if_due(self._observer, state, T, allowed, self._preset)
+        if closing is not None:
+            return closing
         moves = T @ candidates(median_depth(state), self._preset)
         views = self._observer.views(moves)
         rendered = time.perf_counter()
@@ -85,11 +86,20 @@ class QPolicy:
         return Decision("move", moves[chosen], "highest value", chosen, moves, values, views, timings)
 
 
-def close_here(
-    observer: SceneObserver, T_base_fingertip: NDArray[np.float64], allowed: Allowed, preset: ActionPreset, reason: str
-) -> Decision:
-    """Close after the guarded finishing move."""
+def close_if_due(
+    observer: SceneObserver, view: Views, T_base_fingertip: NDArray[np.float64], allowed: Allowed, preset: ActionPreset
+) -> Decision | None:
+    """The decision to close, after the guarded finishing move, or None while it is better to go on.
+
+    It is due when enough is between the fingers, or when something is and there is no going further.
+    """
+    between_m = depth_between_fingers(view, VIEW_CAMERA, observer.T_fingertip_camera)
+    if between_m <= min(preset.close_margin_m, preset.blocked_margin_m):
+        return None
     points = observer.surface_from(T_base_fingertip)
     advance = finishing_advance(points, T_base_fingertip, allowed, preset, observer.opening_m)
+    if between_m <= preset.close_margin_m and advance > 0:
+        return None
     T_close = T_base_fingertip @ pose(t=np.array([0.0, 0.0, advance]))
-    return Decision("close", T_close, f"{reason}; finishing move {1e3 * advance:.0f} mm")
+    reason = f"{1e3 * between_m:.0f} mm of something between the fingers; finishing move {1e3 * advance:.0f} mm"
+    return Decision("close", T_close, reason)

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from digital_twin.benchmark.grasp_search import VerifiedGrasp, find_grasps
 from digital_twin.benchmark.workspace import WORKSPACE_VOLUME
 from digital_twin.world.robot_cell import RobotCell
-from grasp_policy.actions import FINE, VIEW_CAMERA, ActionPreset, candidates, median_depth, should_close
+from grasp_policy.actions import FINE, ActionPreset, candidates, median_depth
 from grasp_policy.labels import funnel_cost
 from grasp_policy.observer import SceneObserver
 from grasp_policy.policy import Allowed, Decision
-from grasp_policy.q_policy import close_here
+from grasp_policy.q_policy import close_if_due
 from wildgrasp.geometry import Array, PinholeCamera
 
 
@@ -59,8 +59,10 @@ class Expert:
         targets = self._targets()
         here = float(funnel_cost(T[None], targets)[0])
         view = self._observer.views(T)
-        if not self._closes_itself and should_close(view, VIEW_CAMERA, self._observer.T_fingertip_camera, self._preset):
-            return close_here(self._observer, T, allowed, self._preset, "close rule")
+        if not self._closes_itself:
+            closing = close_if_due(self._observer, view, T, allowed, self._preset)
+            if closing is not None:
+                return closing
         moves = T @ candidates(median_depth(view), self._preset)
         free = allowed(moves)
         values = np.where(free, -funnel_cost(moves, targets), np.nan).astype(np.float32)

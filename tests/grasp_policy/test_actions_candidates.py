@@ -18,7 +18,7 @@ from grasp_policy.actions import (
     candidates,
     finishing_advance,
     median_depth,
-    should_close,
+    depth_between_fingers,
     step_size,
 )
 from grasp_policy.scene.views import Views
@@ -110,36 +110,34 @@ def looking_down(height: float) -> np.ndarray:
 BLOCK = AnalyticScene((Plane(), Box((-0.02, -0.06, 0.0), (0.02, 0.06, 0.10))))
 
 
-@pytest.mark.parametrize("preset", [PAPER, FINE], ids=lambda p: p.name)
-def test_closes_when_the_block_reaches_past_the_fingertips_by_the_margin(preset):
-    def closes(depth_past_tips: float) -> bool:
-        view = view_of(BLOCK, looking_down(0.10 - depth_past_tips))
-        return should_close(view, VIEW_CAMERA, NOMINAL_T_FINGERTIP_CAMERA, preset)
-
-    # Depth is along the camera's axis, 10° from the approach: a little less than the height.
-    assert not closes(0.0)
-    assert not closes(preset.close_margin_m - 0.004)
-    assert closes(preset.close_margin_m + 0.008)
+def between(scene: AnalyticScene, T_world_fingertip: np.ndarray) -> float:
+    return depth_between_fingers(view_of(scene, T_world_fingertip), VIEW_CAMERA, NOMINAL_T_FINGERTIP_CAMERA)
 
 
-def test_does_not_close_on_the_bare_table_or_on_something_beside_the_fingers():
+@given(st.floats(0.0, 0.05))
+def test_depth_between_the_fingers_is_how_far_a_block_reaches_in(depth_past_tips: float):
+    # Depth is along the camera's axis, 10° from the approach, and a pixel is some 6 mm wide.
+    assert between(BLOCK, looking_down(0.10 - depth_past_tips)) == pytest.approx(depth_past_tips, abs=0.006)
+
+
+def test_the_bare_table_and_things_beside_the_fingers_do_not_reach_in():
     beside = AnalyticScene((Plane(), Box((0.12, -0.06, 0.0), (0.20, 0.06, 0.10))))
     for scene in (AnalyticScene((Plane(),)), beside):
-        assert not should_close(view_of(scene, looking_down(0.01)), VIEW_CAMERA, NOMINAL_T_FINGERTIP_CAMERA, PAPER)
+        assert between(scene, looking_down(0.01)) < 0.0
 
 
-def test_does_not_close_where_nothing_is_known():
+def test_where_nothing_is_known_nothing_reaches_in():
     nothing = Views.nothing(1, 45, 80)
-    assert not should_close(nothing, VIEW_CAMERA, NOMINAL_T_FINGERTIP_CAMERA, PAPER)
+    assert depth_between_fingers(nothing, VIEW_CAMERA, NOMINAL_T_FINGERTIP_CAMERA) == -np.inf
     behind = inverse(pose(t=np.array([0.0, 0.0, -0.3])))  # a camera in front of the fingers sees nothing between them
-    assert not should_close(view_of(BLOCK, looking_down(0.02)), VIEW_CAMERA, behind, PAPER)
+    assert depth_between_fingers(view_of(BLOCK, looking_down(0.02)), VIEW_CAMERA, behind) == -np.inf
 
 
-def test_one_stray_pixel_does_not_close():
+def test_one_stray_pixel_does_not_count():
     view = view_of(AnalyticScene((Plane(),)), looking_down(0.03))
     tip = VIEW_CAMERA.project(inverse(NOMINAL_T_FINGERTIP_CAMERA)[:3, 3]).round().astype(int)
     view.depth[0, tip[1], tip[0]] = 0.05
-    assert not should_close(view, VIEW_CAMERA, NOMINAL_T_FINGERTIP_CAMERA, PAPER)
+    assert depth_between_fingers(view, VIEW_CAMERA, NOMINAL_T_FINGERTIP_CAMERA) < PAPER.close_margin_m
 
 
 @given(st.lists(st.floats(0.05, 2.0), min_size=1, max_size=30))

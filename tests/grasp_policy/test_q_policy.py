@@ -115,6 +115,28 @@ def test_closes_with_the_finishing_move_when_the_block_is_between_the_fingers():
     np.testing.assert_allclose(paper.decide(T, everything_allowed).T_base_fingertip, T)
 
 
+def test_closes_on_low_things_where_there_is_no_going_further():
+    """The table stops the fingers before the close margin of a low thing is between them."""
+    low = AnalyticScene((Plane(), Box((-0.02, -0.05, 0.0), (0.02, 0.05, 0.02))))
+    T = looking_down(0.004)
+
+    def decide(preset, allowed):
+        policy = QPolicy(prefer(0), preset, workspace=WORKSPACE)
+        for height in (0.20, 0.12, 0.06):
+            show(policy, looking_down(height), low)
+        show(policy, T, low)
+        return policy.decide(T, allowed)
+
+    def above_the_table(poses):
+        return poses[:, 2, 3] > 0.003
+
+    stopped = decide(FINE, above_the_table)
+    assert stopped.kind == "close"
+    np.testing.assert_allclose(stopped.T_base_fingertip, T)
+    assert decide(FINE, everything_allowed).kind == "move"
+    assert decide(PAPER, above_the_table).kind == "move"
+
+
 def test_the_fused_scene_carries_the_last_centimetres_where_the_sensor_is_blind():
     policy = QPolicy(prefer(0), workspace=WORKSPACE)
     show(policy, looking_down(0.20))
