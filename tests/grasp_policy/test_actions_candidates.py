@@ -16,9 +16,9 @@ from grasp_policy.actions import (
     SENSOR_CAMERA,
     VIEW_CAMERA,
     candidates,
+    depth_between_fingers,
     finishing_advance,
     median_depth,
-    depth_between_fingers,
     step_size,
 )
 from grasp_policy.scene.views import Views
