@@ -117,7 +117,7 @@ def test_closes_with_the_finishing_move_when_the_block_is_between_the_fingers():
 
 def test_closes_on_low_things_where_there_is_no_going_further():
     """The table stops the fingers before the close margin of a low thing is between them."""
-    low = AnalyticScene((Plane(), Box((-0.02, -0.05, 0.0), (0.02, 0.05, 0.02))))
+    low = AnalyticScene((Plane(), Box((-0.02, -0.05, 0.0), (0.02, 0.05, 0.016))))
     T = looking_down(0.004)
 
     def decide(preset, allowed):
