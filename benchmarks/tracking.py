@@ -3,8 +3,8 @@
     python -m benchmarks.tracking --clips 20 --seed 0 --json tracking.json
     python -m benchmarks.tracking --sequence path/to/seq-01
 
-All methods get the same frames with the same masks, one thread, decoding included. Peers: OpenCV's RGB-D odometry;
-Open3D's hybrid odometry and ORB-SLAM3 (pyorbslam3) where they are installed are in benchmarks/tracking_peers.py.
+All methods get the same frames with the same masks, one thread, decoding included. Peers (tracking_peers.py): OpenCV's
+RGB-D odometry, and Open3D's hybrid odometry where it is installed.
 """
 
 from __future__ import annotations
@@ -76,9 +76,10 @@ def main(
     """
     cv2.setNumThreads(1)
     methods: dict[str, Make] = {OURS: KeyframeTracker, **(peers() if with_peers else {})}
-    rows = list(
-        _on_sequence(sequence, methods, strides) if sequence else _on_takes(clips, seed, takes_folder, methods, strides)
-    )
+    if sequence is not None:
+        rows = list(_on_sequence(sequence, methods, strides))
+    else:
+        rows = list(_on_takes(clips, seed, takes_folder, methods, strides))
     figures = {name: _summary([r for r in rows if r.method == name]) for name in methods}
     _print(rows, methods, strides)
     if json is not None:
