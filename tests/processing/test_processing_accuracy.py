@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processing.accuracy import accuracy_table, compare, compare_poses
@@ -18,6 +18,7 @@ def path(n: int = 30) -> np.ndarray:
     return se3_exp(np.random.default_rng(2).normal(0, 0.3, (n, 6)))
 
 
+@settings(deadline=None)
 @given(twists)
 def test_the_choice_of_world_does_not_matter(xi):
     a = compare(se3_exp(xi) @ path(), path())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processing.attempts import find_attempts
@@ -137,6 +137,7 @@ random_events = st.lists(
 random_servo = st.lists(st.tuples(times, st.floats(0, 1), st.floats(-1, 1)), max_size=40)
 
 
+@settings(deadline=None)
 @given(random_events, random_servo)
 def test_whatever_the_gripper_tells(raw_events, raw_servo):
     readings = [ServoSample(t * MS, o, 0.0, load) for t, o, load in raw_servo]
@@ -155,6 +156,7 @@ def test_whatever_the_gripper_tells(raw_events, raw_servo):
     assert [a.outcome == "unfinished" for a in found[:-1]] == [False] * len(found[:-1])
 
 
+@settings(deadline=None)
 @given(random_events, random_servo, st.randoms())
 def test_order_of_arrival_does_not_matter(raw_events, raw_servo, random):
     readings = [ServoSample(t * MS, o, 0.0, load) for t, o, load in {t: (t, o, x) for t, o, x in raw_servo}.values()]

@@ -27,6 +27,7 @@ def landmarks(seed: int, n: int = 120) -> np.ndarray:
     return CAMERA.pinhole.unproject(rng.uniform((60, 60), (580, 420), (n, 2)), rng.uniform(0.4, 1.2, n))
 
 
+@settings(deadline=None)
 @given(twists, seeds)
 def test_rigid_fit_is_exact_on_exact_points(xi, seed):
     T, points = se3_exp(xi), landmarks(seed, 5)
@@ -39,12 +40,14 @@ def test_rigid_fit_never_mirrors():
     np.testing.assert_allclose(np.linalg.det(T[:, :3, :3]), 1.0)
 
 
+@settings(deadline=None)
 @given(seeds)
 def test_observing_and_lifting_are_inverse(seed):
     points = landmarks(seed)
     np.testing.assert_allclose(CAMERA.points(CAMERA.observe(points)), points, atol=1e-12)
 
 
+@settings(deadline=None)
 @given(seeds)
 def test_jacobian_is_the_derivative(seed):
     points = landmarks(seed, 4)
