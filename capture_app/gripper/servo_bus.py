@@ -23,8 +23,17 @@ BAUD_REGISTERS = {
 }
 
 
-class _AnySpeedPort(PortHandler):
-    """The SDK knows no 200, 250 and 400 kbaud; pyserial sets any speed."""
+PATIENCE_MS = 300.0
+
+
+class _PatientPort(PortHandler):
+    """The SDK's port at any speed (it knows no 200, 250 and 400 kbaud) and with patience on a busy computer."""
+
+    patience_ms = 0.0
+
+    def setPacketTimeout(self, packet_length: int) -> None:
+        super().setPacketTimeout(packet_length)
+        self.packet_timeout += self.patience_ms
 
     def getCFlagBaud(self, baudrate: int) -> int:
         return baudrate
@@ -35,7 +44,7 @@ class ServoBus:
 
     def __init__(self, device: str, baud: int = 1_000_000) -> None:
         self._device = device
-        self._port = _AnySpeedPort(device)
+        self._port = _PatientPort(device)
         self._packets = Protocol1PacketHandler()
         self.set_baud(baud)
 
@@ -49,20 +58,26 @@ class ServoBus:
             ) from error
 
     def ping(self, servo_id: int) -> bool:
-        """Whether a servo answers at this id, at the port's speed."""
+        """Whether a servo answers at this id, at the port's speed. Soon: most pings of a search are in vain."""
+        self._port.patience_ms = 0.0
         return self._packets.ping(self._port, servo_id)[1] == COMM_SUCCESS
 
     def read(self, servo_id: int, register: int, size: int = 1) -> int:
         """A register of one or two bytes."""
+        self._port.patience_ms = PATIENCE_MS
         call = self._packets.read1ByteTxRx if size == 1 else self._packets.read2ByteTxRx
         for _ in range(RETRIES):
-            value, result, _error = call(self._port, servo_id, register)
+            try:
+                value, result, _error = call(self._port, servo_id, register)
+            except IndexError:  # the SDK trips over an answer without data
+                continue
             if result == COMM_SUCCESS:
                 return value
         raise self._lost(servo_id, "read")
 
     def write(self, servo_id: int, register: int, value: int, size: int = 1) -> None:
         """Write a register of one or two bytes; an answer that refuses it is an error too."""
+        self._port.patience_ms = PATIENCE_MS
         call = self._packets.write1ByteTxRx if size == 1 else self._packets.write2ByteTxRx
         for _ in range(RETRIES):
             result, error = call(self._port, servo_id, register, value)

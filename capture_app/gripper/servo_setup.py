@@ -86,7 +86,8 @@ def find_servo(bus: Bus, ids: Iterable[int] = range(MAX_ID + 1), say: Callable[[
     """Look for the one servo at every speed, first the likely ones. Raises GripperLinkError when there is none."""
     ids = list(ids)
     likely = [i for i in (1, 0) if i in ids]
-    for candidates in (likely, [i for i in ids if i not in likely]):
+    others = [i for i in ids if i not in likely]
+    for candidates in (likely, others, ids):  # everything twice: an answer may come too late on a busy computer
         for register, baud in BAUD_REGISTERS.items():
             bus.set_baud(baud)
             say(f"looking at {baud} baud")

@@ -79,7 +79,7 @@ class FreePlant:
             self._speed = 0.0
             return PlantState(self.position_ticks, 0.0, torque)
         target = self.position_ticks + self._limited_speed(goal_ticks, speed_ticks_s, dt) * dt
-        stop = self._blocked_at(target)
+        stop = self._blocked_at(target, torque)
         if stop is not None:
             self.position_ticks, self._speed = stop, 0.0
             return PlantState(stop, 0.0, torque)
@@ -94,17 +94,12 @@ class FreePlant:
         self._speed = max(self._speed - step, min(self._speed + step, wanted))
         return self._speed
 
-    def _blocked_at(self, target: float) -> float | None:
+    def _blocked_at(self, target: float, torque: float) -> float | None:
+        """Where the obstacle holds the horn, if it does: met on the way, or pressed against."""
         obstacle = self.obstacle_ticks
         if obstacle is None:
             return None
-        if min(self.position_ticks, target) <= obstacle <= max(self.position_ticks, target):
-            towards = (target - self.position_ticks) * self._side(obstacle)
-            return obstacle if towards > 0 else None
-        return None
-
-    def _side(self, obstacle: float) -> float:
-        """Direction in which the obstacle blocks; remembered while the horn rests against it."""
         if self.position_ticks != obstacle:
             self._blocks_towards = 1.0 if obstacle > self.position_ticks else -1.0
-        return self._blocks_towards
+        met = min(self.position_ticks, target) <= obstacle <= max(self.position_ticks, target)
+        return obstacle if met and torque * self._blocks_towards > 0 else None

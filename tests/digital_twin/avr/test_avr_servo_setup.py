@@ -22,8 +22,24 @@ from digital_twin.avr.motor import MotorModel
 from digital_twin.avr.plant import FreePlant
 from digital_twin.avr.registers import Register, ServoError
 from digital_twin.avr.servo_pty import ServoPty
-from wildgrasp.clocks import MonotonicClock
+from wildgrasp.clocks import VirtualClock
 from wildgrasp.errors import GripperLinkError
+
+
+class PumpedBus(ServoBus):
+    """The product's bus; the virtual servo is served right after every write."""
+
+    def __init__(self, adapter: ServoPty) -> None:
+        super().__init__(adapter.path)
+        write = self._port.writePort
+
+        def write_and_pump(packet: list[int]) -> int:
+            count = write(packet)
+            adapter.pump(count)
+            return count
+
+        self._port.writePort = write_and_pump
+
 
 FAST = StopSearch(speed=300, period_s=0.02)
 
@@ -40,8 +56,9 @@ def ask(servo: VirtualAX12, data: bytes, t_ns: int = 0) -> bytes:
 def test_set_up_from_another_id_and_speed_writes_only_what_differs() -> None:
     servo = VirtualAX12(FreePlant(obstacle_ticks=800))
     servo.table[Register.ID], servo.table[Register.BAUD] = 3, 34
-    with ServoPty(servo) as adapter:
-        bus = ServoBus(adapter.path)
+    clock = VirtualClock()
+    with ServoPty(servo, clock) as adapter:
+        bus = PumpedBus(adapter)
         found = find_servo(bus, ids=(0, 1, 3), say=lambda _: None)
         assert (found.servo_id, found.baud_register, found.model) == (3, 34, "AX-12A")
         assert configure(bus, found, ServoSettings()) == ["id", "return delay", "speed"]
@@ -49,11 +66,11 @@ def test_set_up_from_another_id_and_speed_writes_only_what_differs() -> None:
         again = find_servo(bus, ids=(1,), say=lambda _: None)
         assert configure(bus, again, ServoSettings()) == []
         assert servo.eeprom_writes == written == 3
-        stops = measure_stops(bus, 1, MonotonicClock(), 1, FAST)
+        stops = measure_stops(bus, 1, clock, 1, FAST)
         assert stops.open_ticks == 512 and stops.closed_ticks == pytest.approx(792, abs=2)
         assert not servo.torque_enabled
         with pytest.raises(GripperLinkError, match=r"closing direction|Nothing stopped"):
-            measure_stops(bus, 1, MonotonicClock(), -1, StopSearch(speed=500, period_s=0.02, timeout_s=1.0))
+            measure_stops(bus, 1, clock, -1, StopSearch(speed=500, period_s=0.02, timeout_s=1.0))
         assert not servo.torque_enabled
         bus.close()
 
@@ -62,7 +79,7 @@ def test_no_servo_says_what_to_check() -> None:
     servo = VirtualAX12()
     servo.unplug()
     with ServoPty(servo) as adapter:
-        bus = ServoBus(adapter.path)
+        bus = PumpedBus(adapter)
         with pytest.raises(GripperLinkError, match="only one servo"):
             find_servo(bus, ids=(1,), say=lambda _: None)
         bus.close()
