@@ -36,7 +36,7 @@ def write_report(session: Session, steps: Mapping[str, dict[str, Any]]) -> Path:
         masks=steps["masks"],
         attempts=_attempts(session),
         gaps=session.gaps(),
-        seconds_of={name: report["seconds"] for name, report in steps.items() if name != "report"},
+        seconds_of={name: found["seconds"] for name, found in steps.items() if name != "report" and "seconds" in found},
         trajectory=_embedded(trajectory_figure(session)),
         first=_embedded_image(session.frame(0).color) if len(session) else "",
     )
