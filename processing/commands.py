@@ -60,7 +60,7 @@ def process(
     if json is not None:
         found = {"sessions": [r.as_json() for r in reports], "set_aside": set_aside}
         json.write_text(json_format.dumps(found, indent=2) + "\n")
-    return 1 if set_aside else 0
+    return 2 if set_aside else 0
 
 
 def find_sessions(paths: Sequence[Path]) -> list[Path]:

@@ -16,8 +16,10 @@ from digital_twin.demo.report import write_report
 from digital_twin.demo.robot import GraspOutcome, run_grasps
 from digital_twin.demonstrator.take import truth_path
 from grasp_policy.checkpoints import SHIPPED
+from grasp_policy.registry import make_policy
 from processing.pipeline import process_session
 from robot_runner.episode_types import EpisodeEvent, State
+from wildgrasp.errors import UserError
 
 
 def demo(
@@ -39,8 +41,12 @@ def demo(
         json: Write the outcomes and timings to this file too.
     """
     console = Console()
+    make_policy(policy)  # a checkpoint that cannot be read is said before anything is recorded
     folder = out / "runs" / datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
-    folder.mkdir(parents=True)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(f"{out} cannot be written ({error.strerror}). Give another folder with --out.") from error
     recording, robot_run = folder / "recording", folder / "robot-run"
     seconds: dict[str, float] = {}
 

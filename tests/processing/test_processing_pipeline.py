@@ -217,7 +217,7 @@ def test_the_command_sets_poison_aside_and_does_the_rest(tmp_path, clip, capsys)
     blob = damaged / "blobs" / "000000.wgb"
     os.truncate(blob, blob.stat().st_size // 2)
     before = contents(damaged)["poses"]
-    assert process([tmp_path / "in"], workers=2, json=tmp_path / "out.json") == 1
+    assert process([tmp_path / "in"], workers=2, json=tmp_path / "out.json") == 2
     found = json.loads((tmp_path / "out.json").read_text())
     assert [Path(s["path"]).name for s in found["sessions"]] == ["good"]
     assert "damaged" in found["set_aside"][str(damaged)]

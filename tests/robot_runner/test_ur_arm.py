@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 import pytest
+from loopback_arms import PATIENT, next_host
 
 from digital_twin.ur_controller.launch import controller
 from robot_runner.arm.base import MotionLimits, Safety
@@ -219,7 +220,6 @@ def test_a_second_client_is_refused_and_does_not_disturb_the_first(arm, cb3):
 
 
 def test_e_series_local_mode_is_refused_and_remote_mode_moves():
-    from conftest import PATIENT, next_host
 
     with controller("ur5e", next_host()) as process:
         process.say("local")

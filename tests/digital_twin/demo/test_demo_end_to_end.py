@@ -57,3 +57,9 @@ def test_the_page_is_one_file_that_shows_every_part(demo_folder):
     assert len(re.findall(r"data:image/(png|jpeg);base64,", page)) >= 5
     assert not re.findall(r'(?:src|href)="(?!data:|#)', page)
     assert "simulated" in page
+
+
+def test_a_policy_that_cannot_be_read_is_said_before_anything_is_recorded(tmp_path, capsys):
+    assert cli.main(["demo", "--out", str(tmp_path / "demo"), "--policy", "nowhere.safetensors"]) == 2
+    assert "nowhere.safetensors" in capsys.readouterr().err
+    assert not (tmp_path / "demo").exists()
