@@ -59,7 +59,7 @@ def _episode(session: Session, outcome: GraspOutcome) -> dict[str, Any]:
         "truth_text": truth_text,
         "verdict": verdict,
         "image": picture(_filmstrip(session, outcome)),
-        "caption": f"Outside views, and what the wrist camera saw on the way. {result.reason}",
+        "caption": f"Outside views, and what the wrist camera saw on the way; {result.reason.rstrip('.')}.",
         "width_mm": "–" if result.width_m is None else f"{result.width_m * 1e3:.0f}",
         "steps": result.steps,
         "seconds": f"{(result.t_end_ns - result.t_start_ns) * 1e-9:.0f}",
