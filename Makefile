@@ -31,7 +31,7 @@ firmware: setup  ## The AVR binary and the simulator that runs it
 	$(MAKE) -s -C digital_twin/avr all
 
 bench: setup firmware  ## Every benchmark in turn (takes long)
-	for f in benchmarks/[a-z]*.py; do $(PY) -m benchmarks.$$(basename $$f .py); done
+	for f in $$(grep -l "^if __name__" benchmarks/*.py); do $(PY) -m benchmarks.$$(basename $$f .py) || exit 1; done
 
 setup: $(VENV)/.ready  ## System packages and the virtual environment
 

@@ -20,7 +20,7 @@ import threading
 from ctypes import c_int64
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import tyro
@@ -34,6 +34,8 @@ from wildgrasp.sessions.check import Status, check_session
 from wildgrasp.sessions.recorder import Recorder
 from wildgrasp.sessions.repair import repair_session
 from wildgrasp.sessions.session import Session
+
+JsonFile = Annotated[Path | None, tyro.conf.arg(name="json")]
 
 FRAME_NS = 33_333_333
 
@@ -123,7 +125,12 @@ def last_kept_ns(session: Path, start_ns: int) -> int:
         return start_ns - FRAME_NS
 
 
-def main(kills: int = 200, seed: int = 0, json_file: Path | None = None, folder: Path | None = None) -> Outcome:
+def main(
+    kills: int = 200,
+    seed: int = 0,
+    json_file: JsonFile = None,
+    folder: Path | None = None,
+) -> Outcome:
     """Kill a recorder again and again.
 
     Args:

@@ -3,7 +3,7 @@
 Each runs in a process of its own; the frames are made before the measurement, so what is counted is encoding, copying
 and writing. librealsense records its software device (``.db3``).
 
-    python -m benchmarks.recorder --seconds 300 --json-file recorder.json
+    python -m benchmarks.recorder --seconds 300 --json recorder.json
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
@@ -150,7 +150,7 @@ def _in_own_process(measure: Callable, frames: list[RGBDFrame], seconds: float, 
 def main(
     seconds: float = 300.0,
     session: Path | None = None,
-    json_file: Path | None = None,
+    json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
     folder: Path | None = None,
 ) -> dict[str, float]:
     """Measure both recorders.

@@ -3,7 +3,7 @@
 Whole takes: physics, firmware in the AVR simulator, camera with noise, recording. Counted per second of one core's
 time, so that other work on the machine does not matter.
 
-    python -m benchmarks.simulate --takes 3 --picks 6 --json-file simulate.json
+    python -m benchmarks.simulate --takes 3 --picks 6 --json simulate.json
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 from rich.console import Console
@@ -21,6 +22,8 @@ from rich.table import Table
 from digital_twin.demonstrator.grasps import GraspPlanner
 from digital_twin.demonstrator.handheld import HandheldWorld
 from digital_twin.demonstrator.simulate import SimulateConfig, record_takes, take_config
+
+JsonFile = Annotated[Path | None, tyro.conf.arg(name="json")]
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,13 @@ def verified_fraction(config: SimulateConfig) -> float:
     return held / max(1, tried)
 
 
-def main(takes: int = 3, picks: int = 6, fps: float = 30.0, seed: int = 0, json_file: Path | None = None) -> None:
+def main(
+    takes: int = 3,
+    picks: int = 6,
+    fps: float = 30.0,
+    seed: int = 0,
+    json_file: JsonFile = None,
+) -> None:
     """Measure and print.
 
     Args:
