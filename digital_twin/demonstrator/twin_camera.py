@@ -104,6 +104,7 @@ def render_frames(job: RendererJob, state: SharedState, frames: SharedFrames, pi
     world = HandheldWorld(job.seed, job.handheld)  # the same model; its own physics never run
     keeper = TruthKeeper(world)
     with D415(world.model, CAMERA, job.seed, True, job.picture) as camera:
+        camera.render(world.data)  # builds shaders and kernels, which would take the first second of a recording
         pipe.send("ready")
         streaming, number, last_ns = False, 0, 0
         due = time.monotonic()
