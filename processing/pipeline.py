@@ -85,7 +85,7 @@ def _steps(session: Session, config: ProcessConfig) -> list[Step]:
         Step("masks", "5", masks, ("attempts",), partial(find_session_masks, session, attempts, masks)),
         Step(
             "tracking",
-            "1",
+            "2",
             tracking,
             ("attempts", "masks"),
             partial(track_session, session, attempts, tracking),

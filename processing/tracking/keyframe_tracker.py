@@ -47,6 +47,7 @@ class KeyframeConfig:
 @dataclass(frozen=True)
 class TrackerConfig:
     baseline_m: float = 0.055  # of the depth camera: D415
+    disparity_weight: float = 3.6  # a disparity is that much more exact than a corner (0.1 px against 0.36 px)
     features: FeatureConfig = field(default_factory=FeatureConfig)
     ransac: RansacConfig = field(default_factory=RansacConfig)
     keyframes: KeyframeConfig = field(default_factory=KeyframeConfig)
@@ -62,7 +63,7 @@ class KeyframeTracker:
 
     def __init__(self, camera: PinholeCamera, config: TrackerConfig | None = None) -> None:
         self.config = config or TrackerConfig()
-        self.camera = StereoCamera(camera, self.config.baseline_m)
+        self.camera = StereoCamera(camera, self.config.baseline_m * self.config.disparity_weight)
         self.keyframes: list[Keyframe] = []
         self.measurements: list[Measurement | None] = []  # one per frame
         self._current: int = -1  # keyframe in use
