@@ -18,7 +18,7 @@ from capture_app.gripper.frames import FrameStream
 from capture_app.gripper.link import GripperLink
 from capture_app.gripper.protocol import ButtonMessage, PingMessage, PongMessage, decode
 from digital_twin.avr.ax12 import VirtualAX12
-from digital_twin.avr.board import Board
+from digital_twin.avr.board import Board, BoardClock
 from digital_twin.avr.host_port import HostPort, UsbLatency
 from digital_twin.avr.plant import FreePlant
 from wildgrasp.sessions.events import GripperEvent
@@ -27,19 +27,6 @@ MS = 1_000_000
 S = 1_000_000_000
 PPM = (0.0, 6000.0, -6000.0)
 JITTER = UsbLatency((1.0, 5.0), (1.0, 5.0))
-
-
-class BoardClock:
-    """The host's clock is the board's true time."""
-
-    def __init__(self, board: Board) -> None:
-        self._board = board
-
-    def now_ns(self) -> int:
-        return self._board.now_ns
-
-    def sleep_until_ns(self, t_ns: int) -> None:
-        self._board.run_until(t_ns)
 
 
 class Peers:

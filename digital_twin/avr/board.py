@@ -178,3 +178,16 @@ class Board:
         if reply:
             self._reply_ns = (reply[0][0] - byte_ns, reply[-1][0])
             self._servo_wire_free_ns = reply[-1][0]
+
+
+class BoardClock:
+    """The host's clock in virtual time: the board's true time."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+
+    def now_ns(self) -> int:
+        return self._board.now_ns
+
+    def sleep_until_ns(self, t_ns: int) -> None:
+        self._board.run_until(t_ns)

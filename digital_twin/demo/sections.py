@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from digital_twin.demo import figures
 from digital_twin.demonstrator.truth import load_truth
+from processing.accuracy import compare
 from processing.pictures import mask_overlay
 from processing.tracking.alignment import rigid_fit
 from wildgrasp.geometry import from_vector, inverse, rotation_angle
@@ -83,8 +84,7 @@ def processing_section(session: Session, truth_file: Path) -> Section:
     # The tracker's world is where its first frame was; the twin's is the table's.
     T_fit = rigid_fit(poses.T_world_camera[:, :3, 3], T_true_camera[:, :3, 3])
     T_camera = T_fit @ poses.T_world_camera
-    residual_m = np.linalg.norm(T_camera[:, :3, 3] - T_true_camera[:, :3, 3], axis=1)
-    ate_mm = float(np.sqrt(np.mean(residual_m**2))) * 1e3
+    ate_mm = compare(poses.T_world_camera, T_true_camera).ate_mm
     segments = [(a["frame_start"], a["frame_end"] + 1, f"pick {k}") for k, a in enumerate(attempts, 1)]
     grasps = [T_fit @ _grasp(a) for a in attempts if a["gx"] is not None]
     tips = T_camera @ session.T_camera_fingertip, T_true_camera @ session.T_camera_fingertip

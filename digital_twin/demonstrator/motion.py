@@ -81,11 +81,6 @@ def approach(start: Array, grasp: Array, straight_m: float, bend: Array, duratio
     return _with_rotations(start, grasp, positions, turn * turn * (3 - 2 * turn))
 
 
-def path_length(poses: Array) -> float:
-    """Metres along poses [N, 4, 4]."""
-    return float(np.linalg.norm(np.diff(poses[:, :3, 3], axis=0), axis=1).sum())
-
-
 def _times(duration_s: float) -> Array:
     n = max(1, round(duration_s / TIMESTEP_S))
     return np.arange(1, n + 1) / n

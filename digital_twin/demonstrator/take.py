@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from capture_app.gripper.link import GripperLink
-from digital_twin.avr.board import Board
+from digital_twin.avr.board import BoardClock
 from digital_twin.avr.host_port import UsbLatency
 from digital_twin.demonstrator.handheld import CAMERA, HandheldWorld
 from digital_twin.demonstrator.performance import Performance, PerformanceConfig
@@ -85,19 +85,6 @@ def take_meta(config: PerformanceConfig, world: HandheldWorld) -> dict[str, Any]
         "T_camera_fingertip": to_vector(rig.NOMINAL_T_CAMERA_FINGERTIP).tolist(),
         "objects": [thing.shape.kind for thing in world.objects],
     }
-
-
-class BoardClock:
-    """The host's clock in virtual time: the board's true time."""
-
-    def __init__(self, board: Board) -> None:
-        self._board = board
-
-    def now_ns(self) -> int:
-        return self._board.now_ns
-
-    def sleep_until_ns(self, t_ns: int) -> None:
-        self._board.run_until(t_ns)
 
 
 class PolledGripper:

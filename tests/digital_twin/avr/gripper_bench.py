@@ -10,7 +10,7 @@ from capture_app.gripper.frames import FrameStream
 from capture_app.gripper.link import GripperLink
 from capture_app.gripper.protocol import Frame
 from digital_twin.avr.ax12 import VirtualAX12
-from digital_twin.avr.board import Board
+from digital_twin.avr.board import Board, BoardClock
 from digital_twin.avr.plant import FreePlant
 from wildgrasp.sessions.events import GripperEvent, ServoSample
 
@@ -24,19 +24,6 @@ def build() -> None:
     """Build firmware and simulator when they are not (a second when they are)."""
     for folder in ("firmware", "digital_twin/avr"):
         subprocess.run(["make", "-s", "-C", str(ROOT / folder), "all"], check=True, capture_output=True)
-
-
-class BoardClock:
-    """The host's clock is the board's true time."""
-
-    def __init__(self, board: Board) -> None:
-        self._board = board
-
-    def now_ns(self) -> int:
-        return self._board.now_ns
-
-    def sleep_until_ns(self, t_ns: int) -> None:
-        self._board.run_until(t_ns)
 
 
 class Bench:
