@@ -39,29 +39,29 @@ def evaluate_plan(
     plan: EvaluationPlan,
     workers: int = 1,
     partial: Path | None = None,
-    on_row: Callable[[EpisodeRow], None] = lambda row: None,
+    on_rows: Callable[[list[EpisodeRow]], None] = lambda rows: None,
 ) -> Evaluation:
-    """Run all episodes of a plan.
+    """Run all episodes of a plan; with ``dynamic`` an episode is a pile, with a row for every attempt at it.
 
     ``partial`` keeps the rows as they come in; when it exists already and belongs to the same plan, what it holds is
     not run again. It is removed when all is done.
     """
     rows = {} if partial is None else _read_partial(partial, plan)
-    for row in rows.values():
-        on_row(row)
+    for some in rows.values():
+        on_rows(some)
     todo = [trial for trial in plan.trials() if trial.number not in rows]
     with _PartialFile(partial, plan, rows) as kept:
-        for row in _run(todo, plan.policy, workers):
-            rows[row.number] = row
-            kept.add(row)
-            on_row(row)
+        for some in _run(todo, plan.policy, workers):
+            rows[some[0].number] = some
+            kept.add(some)
+            on_rows(some)
     if partial is not None:
         partial.unlink(missing_ok=True)
-    ordered = tuple(rows[number] for number in sorted(rows))
+    ordered = tuple(row for number in sorted(rows) for row in rows[number])
     return Evaluation(plan.scene, plan.policy, ordered, asdict(plan))
 
 
-def _run(trials: list[Trial], policy: str, workers: int) -> Iterator[EpisodeRow]:
+def _run(trials: list[Trial], policy: str, workers: int) -> Iterator[list[EpisodeRow]]:
     jobs = [(trial, policy) for trial in trials]
     if workers <= 1 or len(jobs) <= 1:
         yield from map(_run_one, jobs)
@@ -76,28 +76,28 @@ def _run(trials: list[Trial], policy: str, workers: int) -> Iterator[EpisodeRow]
         os.environ.update(before)
 
 
-def _run_one(job: tuple[Trial, str]) -> EpisodeRow:
+def _run_one(job: tuple[Trial, str]) -> list[EpisodeRow]:
     trial, policy = job
     return run_trial(trial, policy_maker(policy))
 
 
 class _PartialFile:
-    """One JSON line with the plan, then one per row."""
+    """One JSON line with the plan, then one with the rows of each scene."""
 
-    def __init__(self, path: Path | None, plan: EvaluationPlan, rows: dict[int, EpisodeRow]) -> None:
+    def __init__(self, path: Path | None, plan: EvaluationPlan, rows: dict[int, list[EpisodeRow]]) -> None:
         self._path, self._plan, self._rows = path, plan, rows
 
     def __enter__(self) -> _PartialFile:
         if self._path is not None:
             self._file = self._path.open("w")
             self._write(_plan_key(self._plan))
-            for row in self._rows.values():
-                self.add(row)
+            for some in self._rows.values():
+                self.add(some)
         return self
 
-    def add(self, row: EpisodeRow) -> None:
+    def add(self, rows: list[EpisodeRow]) -> None:
         if self._path is not None:
-            self._write(asdict(row))
+            self._write([asdict(row) for row in rows])
 
     def _write(self, value: Any) -> None:
         self._file.write(json.dumps(value) + "\n")
@@ -108,17 +108,18 @@ class _PartialFile:
             self._file.close()
 
 
-def _read_partial(path: Path, plan: EvaluationPlan) -> dict[int, EpisodeRow]:
+def _read_partial(path: Path, plan: EvaluationPlan) -> dict[int, list[EpisodeRow]]:
     if not path.exists():
         return {}
     lines = path.read_text().splitlines()
     try:
-        header, *rows = [json.loads(line) for line in lines if line.endswith("}")]
+        header, *scenes = [json.loads(line) for line in lines if line.endswith(("}", "}]"))]
     except ValueError:
         return {}
     if header != _plan_key(plan):
         return {}
-    return {row["number"]: EpisodeRow(**row) for row in rows if row["number"] < plan.episodes}
+    rows = [[EpisodeRow(**row) for row in scene] for scene in scenes]
+    return {some[0].number: some for some in rows if some[0].number < plan.episodes}
 
 
 def _plan_key(plan: EvaluationPlan) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digital_twin.benchmark.grasp_search import VerifiedGrasp, find_grasps
-from digital_twin.benchmark.workspace import WORKSPACE_VOLUME
+from digital_twin.benchmark.workspace import scene_volume
 from digital_twin.world.robot_cell import RobotCell
 from grasp_policy.actions import FINE, ActionPreset, candidates, median_depth
 from grasp_policy.labels import funnel_cost
@@ -38,7 +38,7 @@ class Expert:
     ) -> None:
         self._cell, self._preset, self._closes_itself = cell, preset, closes_itself
         self._grasps = find_grasps(cell, rng) if grasps is None else grasps
-        self._observer = SceneObserver(WORKSPACE_VOLUME)
+        self._observer = SceneObserver(scene_volume(cell.settings.scene))
 
     def reset(self) -> None:
         self._observer.reset()

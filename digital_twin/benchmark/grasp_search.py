@@ -31,7 +31,7 @@ class GraspSearch:
     wanted: int = 6
     max_samples: int = 4000
     max_trials: int = 20
-    max_tilt_rad: float = np.deg2rad(55.0)  # of the approach, from straight down
+    max_tilt_rad: float = np.deg2rad(55.0)  # of the approach, from straight down (or straight at the wall)
     width_m: tuple[float, float] = (0.004, 0.09)
     max_normal_error_rad: float = np.deg2rad(15.0)
     overreach_m: tuple[float, ...] = (0.025, 0.018, 0.012, 0.006)  # of the pad ends beyond the contact points
@@ -81,8 +81,10 @@ def _sample(cell: RobotCell, name: str, rng: np.random.Generator, search: GraspS
     """An antipodal pair on the object: T_base_fingertip with its origin between the two points, and their distance."""
     body = cell.object_bodies[name]
     center = cell.data.xipos[body]
-    outside = rng.normal(size=3) * [1, 1, 0.5]
-    outside[2] = abs(outside[2])
+    into = _into(cell)
+    outside = rng.normal(size=3)
+    outside -= 0.5 * (outside @ into) * into
+    outside = outside - 2 * max(outside @ into, 0.0) * into  # from the side that the robot is on
     origin = center + 0.15 * outside / np.linalg.norm(outside)
     aim = _unit(center + rng.normal(size=3) * 0.012 - origin)
     first = _hit(cell, body, origin, aim)
@@ -97,7 +99,7 @@ def _sample(cell: RobotCell, name: str, rng: np.random.Generator, search: GraspS
     steep = second[1] @ closing < np.cos(search.max_normal_error_rad)
     if steep or not search.width_m[0] < width < search.width_m[1]:
         return None
-    approach = _approach(closing, rng, search.max_tilt_rad)
+    approach = _approach(closing, into, rng, search.max_tilt_rad)
     if approach is None:
         return None
     R = np.stack([closing, np.cross(approach, closing), approach], axis=1)
@@ -116,14 +118,18 @@ def _hit(cell: RobotCell, body: int, origin: Array, direction: Array) -> tuple[A
     return origin + distance * direction, normal
 
 
-def _approach(closing: Array, rng: np.random.Generator, max_tilt: float) -> Array | None:
-    """A direction perpendicular to the closing direction, mostly downwards."""
-    down = np.array([0, 0, -1.0])
-    steepest = down - (down @ closing) * closing
+def _into(cell: RobotCell) -> Array:
+    """Which way the scene is entered (world frame): straight down, or straight at the wall."""
+    return np.array([1.0, 0, 0] if cell.settings.scene == "wall" else [0, 0, -1.0])
+
+
+def _approach(closing: Array, into: Array, rng: np.random.Generator, max_tilt: float) -> Array | None:
+    """A direction perpendicular to the closing direction, mostly ``into`` the scene."""
+    steepest = into - (into @ closing) * closing
     if np.linalg.norm(steepest) < 0.5:
         return None
     approach = so3_exp(closing * rng.normal() * 0.35) @ _unit(steepest)
-    return approach if approach @ down > np.cos(max_tilt) else None
+    return approach if approach @ into > np.cos(max_tilt) else None
 
 
 def _deepest(cell: RobotCell, T_base_contact: Array, search: GraspSearch) -> tuple[Array, Array] | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from digital_twin.benchmark.expert import Expert
-from digital_twin.benchmark.workspace import WORKSPACE_VOLUME
+from digital_twin.benchmark.workspace import scene_volume
 from digital_twin.world.robot_cell import RobotCell
 from grasp_policy.actions import PAPER
 from grasp_policy.policy import Policy
@@ -27,4 +27,4 @@ def policy_maker(name: str) -> PolicyMaker:
     """An expert, or whatever :func:`grasp_policy.registry.make_policy` knows: a baseline or a checkpoint."""
     if name in EXPERTS:
         return EXPERTS[name]
-    return lambda cell, rng: make_policy(name, WORKSPACE_VOLUME, int(rng.integers(2**31)))
+    return lambda cell, rng: make_policy(name, scene_volume(cell.settings.scene), int(rng.integers(2**31)))

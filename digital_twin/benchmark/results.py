@@ -28,6 +28,7 @@ class EpisodeRow:
     seconds: float  # of the robot's time, from the start pose to the end of the lift
     wall_seconds: float  # that it took to simulate
     ms: dict[str, float] = field(default_factory=dict)  # per step and stage
+    attempt: int = 0  # within the scene: more than one with ``dynamic``
 
     def __post_init__(self) -> None:
         if not all(isinstance(value, bool) for value in (self.success, self.truth)):

@@ -1,4 +1,4 @@
-"""One evaluation episode: a fresh pile, the product's own loop over the in-process robot, and the truth beside it."""
+"""One evaluation scene: a fresh pile, the product's own loop over the in-process robot, and the truth beside it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from digital_twin.benchmark.results import EpisodeRow
 from digital_twin.benchmark.workspace import guard_limits, start_joints
 from digital_twin.world.cell_piles import PileSettings, SceneName
 from digital_twin.world.cell_reality import Difficulty, sample_reality
+from digital_twin.world.cell_sheet import draw_shift
 from digital_twin.world.robot_cell import CellSettings, RobotCell
 from grasp_policy.policy import Allowed, Decision, Policy
+from robot_runner.arm.base import Arm
 from robot_runner.episode import Episode
 from robot_runner.episode_types import EpisodeConfig, EpisodeEvent, State
+from robot_runner.gripper.base import Gripper
 from wildgrasp.geometry import Array
 
 
@@ -37,51 +40,113 @@ class Trial:
 
 def run_trial(
     trial: Trial, make_policy: PolicyMaker, on_event: Callable[[EpisodeEvent], None] | None = None
-) -> EpisodeRow:
-    """Run one episode and judge it twice."""
-    t_wall = time.perf_counter()
-    streams = np.random.SeedSequence([trial.seed, trial.number]).spawn(4)
-    scene_rng, reality_rng, start_rng, policy_rng = (np.random.default_rng(s) for s in streams)
+) -> list[EpisodeRow]:
+    """Run one scene and judge every attempt twice. A row per attempt: one, or with ``dynamic`` as many as it takes."""
+    streams = np.random.SeedSequence([trial.seed, trial.number]).spawn(5)
+    scene_rng, reality_rng, start_rng, policy_rng, hand_rng = (np.random.default_rng(s) for s in streams)
     settings = CellSettings(
         seed=int(scene_rng.integers(2**31)),
         scene=trial.scene,
         pile=trial.pile,
         reality=sample_reality(reality_rng, trial.difficulty),
-        start_q=start_joints(start_rng, trial.start_shift_m, trial.start_turn_rad),
+        start_q=start_joints(start_rng, trial.start_shift_m, trial.start_turn_rad, trial.scene),
     )
+    t_wall = time.perf_counter()
     cell = RobotCell(settings)
-    policy = _TimedPolicy(make_policy(cell, policy_rng))
-    robot = VirtualRobot(cell)
-    camera = InProcessCamera(robot, settings.reality, settings.seed)
-    watcher = _Watcher(cell, on_event)
+    bench = _Bench(trial, cell, make_policy(cell, policy_rng), on_event)
     try:
+        if trial.scene != "dynamic":
+            return [bench.attempt(0, t_wall)]
+        return _clear_away(bench, cell, hand_rng, t_wall)
+    finally:
+        bench.close()
+
+
+def _clear_away(bench: _Bench, cell: RobotCell, rng: np.random.Generator, t_wall: float) -> list[EpisodeRow]:
+    """Section VI's dynamic runs: what is grasped is taken away, until nothing is left or three attempts failed in a
+    row; during each attempt somebody pulls the sheet."""
+    rows: list[EpisodeRow] = []
+    while cell.objects() and not _given_up(rows):
+        hand = _Hand(cell, rng)
+        rows.append(bench.attempt(len(rows), t_wall, hand))
+        t_wall = time.perf_counter()
+    return rows
+
+
+def _given_up(rows: list[EpisodeRow]) -> bool:
+    return len(rows) >= MAX_FAILURES and not any(row.truth for row in rows[-MAX_FAILURES:])
+
+
+MAX_FAILURES = 3  # in a row
+
+
+class _Hand:
+    """Pulls the sheet once, at one of the first moves of the approach."""
+
+    def __init__(self, cell: RobotCell, rng: np.random.Generator) -> None:
+        self._sheet = cell.sheet
+        self._goal = draw_shift(rng, cell.sheet.place)
+        self._moves_left = int(rng.integers(2, 7))
+
+    def __call__(self, event: EpisodeEvent) -> None:
+        if event.state is State.MOVE:
+            self._moves_left -= 1
+            if self._moves_left == 0:
+                self._sheet.pull(self._goal)
+
+
+class _Bench:
+    """One cell with the product's loop over it."""
+
+    def __init__(
+        self, trial: Trial, cell: RobotCell, policy: Policy, on_event: Callable[[EpisodeEvent], None] | None
+    ) -> None:
+        self._trial, self._cell, self._policy, self._on_event = trial, cell, policy, on_event
+        self._robot = VirtualRobot(cell)
+        self._camera = InProcessCamera(self._robot, cell.settings.reality, cell.settings.seed)
+        self._info = self._camera.open()
+
+    def attempt(
+        self, number: int, t_wall: float, disturb: Callable[[EpisodeEvent], None] = lambda event: None
+    ) -> EpisodeRow:
+        """One grasp, from the start pose to the verdict; what was lifted is taken out of the cell."""
+        trial, cell, robot = self._trial, self._cell, self._robot
+        policy, watcher = _TimedPolicy(self._policy), _Watcher(cell, disturb, self._on_event)
+        robot.physics_s = robot.render_s = 0.0
+        cell.judge.reset()
         episode = Episode(
             InProcessArm(robot),
             InProcessGripper(robot),
-            camera,
-            camera.open(),
+            self._camera,
+            self._info,
             policy,
-            EpisodeConfig(guard=guard_limits(), start_q=settings.start_q),
+            EpisodeConfig(guard=guard_limits(trial.scene), start_q=cell.settings.start_q),
             on_event=watcher,
-            drop_off=lambda arm, gripper: None,  # the scene ends with the episode
+            drop_off=self._take_away,
         )
         result = episode.run()
-    finally:
-        camera.close()
-    return EpisodeRow(
-        seed=trial.seed,
-        number=trial.number,
-        object=watcher.object or cell.object_kinds.get(cell.nearest_object() or "", ""),
-        steps=result.steps,
-        outcome=result.outcome,
-        reason=_reason(result.outcome, result.reason, watcher),
-        success=result.success,
-        truth=watcher.lifted,
-        width_m=result.width_m or 0.0,
-        seconds=(result.t_end_ns - result.t_start_ns) * 1e-9,
-        wall_seconds=time.perf_counter() - t_wall,
-        ms=_per_step(result.steps, robot, policy) | result.timings_ms,
-    )
+        return EpisodeRow(
+            seed=trial.seed,
+            number=trial.number,
+            attempt=number,
+            object=watcher.object or cell.object_kinds.get(cell.nearest_object() or "", ""),
+            steps=result.steps,
+            outcome=result.outcome,
+            reason=_reason(result.outcome, result.reason, watcher),
+            success=result.success,
+            truth=watcher.lifted,
+            width_m=result.width_m or 0.0,
+            seconds=(result.t_end_ns - result.t_start_ns) * 1e-9,
+            wall_seconds=time.perf_counter() - t_wall,
+            ms=_per_step(result.steps, robot, policy) | result.timings_ms,
+        )
+
+    def close(self) -> None:
+        self._camera.close()
+
+    def _take_away(self, arm: Arm, gripper: Gripper) -> None:
+        for name in self._cell.lifted_objects():
+            self._cell.remove_object(name)
 
 
 def _per_step(steps: int, robot: VirtualRobot, policy: _TimedPolicy) -> dict[str, float]:
@@ -120,13 +185,19 @@ class _TimedPolicy:
 class _Watcher:
     """Asks the cell for the truth at the moment when the product checks the fingers' width."""
 
-    def __init__(self, cell: RobotCell, forward_to: Callable[[EpisodeEvent], None] | None) -> None:
-        self._cell, self._forward_to = cell, forward_to
+    def __init__(
+        self,
+        cell: RobotCell,
+        disturb: Callable[[EpisodeEvent], None],
+        forward_to: Callable[[EpisodeEvent], None] | None,
+    ) -> None:
+        self._cell, self._disturb, self._forward_to = cell, disturb, forward_to
         self.lifted = False
         self.held_before_lift = False
         self.object = ""
 
     def __call__(self, event: EpisodeEvent) -> None:
+        self._disturb(event)
         if event.state is State.LIFT:
             self.held_before_lift = self._cell.finger_state().grip_detected
         if event.state is State.CHECK:

@@ -1,12 +1,12 @@
-"""What the robot finds on its table: the scenes of section VI of the paper, still without the robot.
+"""What the robot finds in its cell: the scenes of section VI of the paper, still without the robot.
 
 ``tabletop``: a pile of objects, dumped. ``bin``: dumped into a bin. ``random``: the bin stands anywhere, 0–15 cm high,
-tilted by 0–30°. Frame ``world`` as in ``cell_scene``.
+tilted by 0–30°. ``wall``: hung on a wall (``cell_wall``). ``dynamic``: a pile of ten on a sheet that somebody moves
+(``cell_sheet``). Frame ``world`` as in ``cell_scene``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,12 +14,15 @@ from typing import Literal
 import mujoco
 import numpy as np
 
-from digital_twin.world.cell_meshes import add_mesh_object, load_meshes
-from digital_twin.world.objects import Family, add_object, quaternion, sample_object
+from digital_twin.world.cell_sheet import SHEET_TOP_M, add_sheet
+from digital_twin.world.cell_things import Source, things
+from digital_twin.world.cell_wall import hang_on_wall
+from digital_twin.world.objects import Family, quaternion
 from digital_twin.world.scene import build_scene
 from wildgrasp.geometry import Array, pose, so3_exp, transform
 
-SceneName = Literal["tabletop", "bin", "random"]
+SceneName = Literal["tabletop", "bin", "wall", "random", "dynamic"]
+DYNAMIC_OBJECTS = 10
 BIN_HALF_M = (0.20, 0.15, 0.05)  # inside
 _WALL_M = 0.004
 _HIGHEST_BIN_M, _STEEPEST_BIN_RAD = 0.15, np.deg2rad(30.0)
@@ -45,49 +48,35 @@ class CellScene:
 
 
 def build_cell_scene(scene: SceneName, rng: np.random.Generator, pile: PileSettings) -> CellScene:
-    """Table, room and objects about to drop. Raises UserError when a folder of meshes is no use."""
+    """Table, room and objects about to drop (or hanging). Raises UserError when a folder of meshes is no use."""
     spec = build_scene(rng, n_objects=0).spec
+    source = things(pile.family, pile.meshes, pile.mesh_scale)
+    count = int(rng.integers(pile.objects[0], pile.objects[1] + 1))
+    if scene == "wall":
+        return CellScene(spec, hang_on_wall(spec, rng, source, count))
     T_world_ground = np.eye(4)
-    if scene != "tabletop":
+    if scene in ("bin", "random"):
         T_world_ground = _bin_pose(rng) if scene == "random" else pose(so3_exp(_about_z(rng)), [0, 0, 2 * _WALL_M])
         _add_bin(spec, T_world_ground, rng)
-    count = int(rng.integers(pile.objects[0], pile.objects[1] + 1))
-    source = _mesh_source(pile) if pile.meshes is not None else _family_source(pile)
+    if scene == "dynamic":
+        add_sheet(spec, rng)
+        T_world_ground = pose(t=np.array([0, 0, SHEET_TOP_M]))
+        count = DYNAMIC_OBJECTS
+    return CellScene(spec, _dump(spec, rng, source, count, T_world_ground, pile.radius_m))
+
+
+def _dump(
+    spec: mujoco.MjSpec, rng: np.random.Generator, source: Source, count: int, T_world_ground: Array, radius_m: float
+) -> dict[str, str]:
+    """Add objects above a ground, each higher than the one before; their kinds by name."""
     kinds = {}
     height = 0.08
     for k in range(count):
-        name = f"object_{k}"
-        kind, size_m, add = source(rng)
-        add(spec, name, _drop_pose(T_world_ground, rng, pile.radius_m, height))
-        kinds[name] = kind
-        height += 0.5 * size_m
-    return CellScene(spec, kinds)
-
-
-# --- objects ----------------------------------------------------------------------------------------------------------
-
-Add = Callable[[mujoco.MjSpec, str, Array], None]
-Source = Callable[[np.random.Generator], tuple[str, float, Add]]  # kind, half its size in metres, how to add it
-
-
-def _family_source(pile: PileSettings) -> Source:
-    def draw(rng: np.random.Generator) -> tuple[str, float, Add]:
-        thing = sample_object(rng, pile.family)
-        size = float(thing.shape.extent.max())
-        return thing.shape.kind, size, lambda spec, name, T: add_object(spec, thing, name, T)
-
-    return draw
-
-
-def _mesh_source(pile: PileSettings) -> Source:
-    library = load_meshes(pile.meshes, pile.mesh_scale)
-
-    def draw(rng: np.random.Generator) -> tuple[str, float, Add]:
-        thing = library.objects[rng.integers(len(library.objects))]
-        size = float(max(np.abs(vertices).max() for vertices, _ in thing.pieces))
-        return thing.name, size, lambda spec, name, T: add_mesh_object(spec, thing, name, T, rng)
-
-    return draw
+        name, thing = f"object_{k}", source(rng)
+        thing.add(spec, name, _drop_pose(T_world_ground, rng, radius_m, height))
+        kinds[name] = thing.kind
+        height += 0.5 * float(thing.half_m.max())
+    return kinds
 
 
 def _drop_pose(T_world_ground: Array, rng: np.random.Generator, radius_m: float, height_m: float) -> Array:

@@ -14,19 +14,27 @@ class LiftJudge:
 
     Held means: both pads touch it, it touches neither the robot's arm nor anything that stands fixed (so it neither
     leans on the table nor lies on the arm), and it is at least ``MIN_RISE_M`` above the lowest it has been since
-    :meth:`reset`. It may touch other objects: some come up with what hangs on them.
+    :meth:`reset`. It may touch other objects (some come up with what hangs on them) and an upright wall, which carries
+    nothing.
     """
 
     def __init__(
-        self, model: mujoco.MjModel, objects: dict[str, int], pads: tuple[int, int], gripper: set[int]
+        self,
+        model: mujoco.MjModel,
+        objects: dict[str, int],
+        pads: tuple[int, int],
+        gripper: set[int],
+        upright: frozenset[int] = frozenset(),
     ) -> None:
-        """``objects``: body ids by name; ``pads``: geom ids; ``gripper``: body ids of palm and fingers."""
+        """``objects``: body ids by name; ``pads``, ``upright`` (walls): geom ids; ``gripper``: body ids of palm and
+        fingers."""
         self._model = model
         self._names = tuple(objects)
         self._bodies = np.array([objects[name] for name in self._names], dtype=np.int64)
         self._free = set(objects.values())
         self._pads = pads
         self._gripper = gripper
+        self._upright = upright
         self._lowest = np.full(len(self._names), np.inf)
 
     def reset(self) -> None:
@@ -54,6 +62,6 @@ class LiftJudge:
                 other_body = int(self._model.geom_bodyid[other])
                 if other in self._pads:
                     touched[body].add(other)
-                elif other_body not in self._gripper and other_body not in self._free:
+                elif other_body not in self._gripper | self._free and other not in self._upright:
                     supported.add(body)
         return [name for body, name in candidates.items() if len(touched[body]) == 2 and body not in supported]

@@ -16,7 +16,9 @@ from digital_twin.world import gripper_model
 from digital_twin.world.cell_piles import CellScene, PileSettings, SceneName, build_cell_scene
 from digital_twin.world.cell_reality import Reality
 from digital_twin.world.cell_scene import ARM, GRIPPER, T_WORLD_BASE, add_robot
+from digital_twin.world.cell_sheet import Sheet
 from digital_twin.world.cell_truth import LiftJudge
+from digital_twin.world.cell_wall import Hooks, wall_geoms
 from digital_twin.world.gripper_model import GripperModelConfig
 from digital_twin.world.robot_arm import JointServo
 from digital_twin.world.robot_fingers import FingerDrive, FingerSettings, FingerState
@@ -60,6 +62,7 @@ class RobotCell:
         self.data = mujoco.MjData(self.model)
         self.object_kinds = scene.kinds
         self._find_addresses()
+        self._hooks, self.sheet = Hooks(self.model), Sheet(self.model)
         self.place_robot(_ASIDE_Q)
         settle(self.model, self.data, tuple(scene.kinds))
         self._settled = self.data.qpos.copy()
@@ -69,6 +72,7 @@ class RobotCell:
         """Back to where everything had come to rest, the arm at its start pose, the fingers open."""
         mujoco.mj_resetData(self.model, self.data)
         self.data.qpos[:] = self._settled
+        self.sheet.reset()
         self.place_robot(self.settings.start_q)
         self.judge.reset()
         self.judge.watch(self.data)
@@ -80,6 +84,7 @@ class RobotCell:
             start, dof = joint.qposadr[0], joint.dofadr[0]
             self.data.qpos[start : start + 7] = self._settled[start : start + 7]
             self.data.qvel[dof : dof + 6] = 0.0
+        self._hooks.reset(self.data)
         mujoco.mj_forward(self.model, self.data)
         self.judge.reset()
         self.judge.watch(self.data)
@@ -109,7 +114,9 @@ class RobotCell:
             q = self._q_target + (q_target - self._q_target) * (k + 1) / substeps
             self.data.ctrl[self._arm_ctrl] = self._servo.position_command(q, target_speed)
             self._drive_fingers(TIMESTEP_S)
+            self.sheet.drive(self.data, TIMESTEP_S)
             mujoco.mj_step(self.model, self.data)
+            self._hooks.watch(self.data)
         self._q_target = q_target.copy()
         self.judge.watch(self.data)
         return self.q, self.qd
@@ -171,6 +178,7 @@ class RobotCell:
 
     def remove_object(self, name: str) -> None:
         """Take an object out of the cell, as an operator would; it comes back with :meth:`reset`."""
+        self._hooks.release(self.data, name)
         joint = self.model.joint(name)
         start, dof = joint.qposadr[0], joint.dofadr[0]
         self.data.qpos[start : start + 3] = [_FAR_AWAY_M, _FAR_AWAY_M + start, 0.5]
@@ -198,7 +206,7 @@ class RobotCell:
         self.object_bodies = {name: model.body(name).id for name in self.object_kinds}
         gripper_bodies = {self._gripper_body} | {model.body(PREFIX + name).id for name in gripper_model.FINGER_JOINTS}
         pads = (model.geom(PREFIX + "left_pad").id, model.geom(PREFIX + "right_pad").id)
-        self.judge = LiftJudge(model, self.object_bodies, pads, gripper_bodies)
+        self.judge = LiftJudge(model, self.object_bodies, pads, gripper_bodies, wall_geoms(model))
         self._servo = JointServo()
         self._robot_geoms = model.body_rootid[model.geom_bodyid] == model.body_rootid[self._gripper_body]
 

@@ -14,7 +14,7 @@ def quick_trials(monkeypatch):
     def run_trial(trial, make_policy):
         success = trial.number != 1
         reason = "" if success else "missed"
-        return EpisodeRow(trial.seed, trial.number, "mug", 5, "success", reason, success, success, 0.03, 5.0, 0.1)
+        return [EpisodeRow(trial.seed, trial.number, "mug", 5, "success", reason, success, success, 0.03, 5.0, 0.1)]
 
     monkeypatch.setattr(evaluation, "run_trial", run_trial)
 

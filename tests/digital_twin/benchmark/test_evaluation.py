@@ -36,7 +36,7 @@ class Wanderer:
 
 
 def test_the_expert_grasps_most_and_the_truth_agrees():
-    rows = [run_trial(Trial(0, number, difficulty="ideal"), policy_maker("expert")) for number in (0, 2, 3)]
+    rows = [run_trial(Trial(0, number, difficulty="ideal"), policy_maker("expert"))[0] for number in (0, 2, 3)]
     assert sum(row.truth for row in rows) >= 2
     for row in rows:
         assert row.success == row.truth
@@ -44,12 +44,12 @@ def test_the_expert_grasps_most_and_the_truth_agrees():
 
 
 def test_who_never_closes_gets_nothing():
-    row = run_trial(Trial(0, pile=FEW), lambda cell, rng: Wanderer())
+    row = run_trial(Trial(0, pile=FEW), lambda cell, rng: Wanderer())[0]
     assert (row.outcome, row.success, row.truth, row.steps) == ("out of steps", False, False, 40)
 
 
 def test_a_seed_decides_everything_but_the_clock():
-    rows = [run_trial(Trial(3, pile=FEW), policy_maker("straight-down")) for _ in range(2)]
+    rows = [run_trial(Trial(3, pile=FEW), policy_maker("straight-down"))[0] for _ in range(2)]
     strip = [replace(row, wall_seconds=0.0, ms={}) for row in rows]
     assert strip[0] == strip[1]
 
@@ -68,7 +68,7 @@ def fake_rows(monkeypatch, fail_at=None):
         if trial.number == fail_at:
             raise KeyboardInterrupt
         ran.append(trial.number)
-        return EpisodeRow(trial.seed, trial.number, "mug", 5, "success", "", True, True, 0.03, 5.0, 0.1)
+        return [EpisodeRow(trial.seed, trial.number, "mug", 5, "success", "", True, True, 0.03, 5.0, 0.1)]
 
     monkeypatch.setattr(evaluation, "run_trial", run_trial)
     monkeypatch.setattr(evaluation, "policy_maker", lambda name: None)
@@ -110,3 +110,22 @@ def test_workers_do_not_change_the_result():
         result = json.loads(json.dumps(evaluate_plan(plan, workers).to_json()))
         rows.append([{k: v for k, v in row.items() if k not in ("wall_seconds", "ms")} for row in result["episodes"]])
     assert rows[0] == rows[1]
+
+
+def test_a_dynamic_pile_is_worked_until_three_failures_in_a_row_with_the_sheet_pulled_in_each():
+    places = []
+
+    class Watching(Wanderer):
+        def __init__(self, cell):
+            self._sheet = cell.sheet
+
+        def reset(self):
+            super().reset()
+            places.append(self._sheet.place)
+
+    rows = run_trial(Trial(0, scene="dynamic"), lambda cell, rng: Watching(cell))
+    assert [(row.attempt, row.truth) for row in rows] == [(0, False), (1, False), (2, False)]
+    shifts = np.diff(places, axis=0)
+    assert len(shifts) == 2
+    assert (np.linalg.norm(shifts[:, :2], axis=1) > 0.1).all()
+    assert (np.abs(shifts[:, 2]) > np.deg2rad(25)).all()
