@@ -9,10 +9,12 @@ from typing import Annotated
 
 import tyro
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, track
 from rich.table import Table
 
 from digital_twin.benchmark.evaluation import EvaluationPlan, evaluate_plan
+from digital_twin.benchmark.filmstrips import film, worth_a_look
+from digital_twin.benchmark.page import write_page
 from digital_twin.benchmark.results import Evaluation
 from digital_twin.world.cell_meshes import MeshLibrary, load_meshes
 from digital_twin.world.cell_piles import PileSettings, SceneName
@@ -32,6 +34,8 @@ def evaluate(
     objects: Path | None = None,
     scale: float = 1.0,
     workers: int = 0,
+    page: Path | None = None,
+    films: int = 4,
     json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
 ) -> int:
     """Success rate of a policy in closed-loop episodes of the simulated robot cell.
@@ -47,6 +51,8 @@ def evaluate(
         objects: a folder of .obj, .stl or .ply meshes in metres, instead of the family.
         scale: metres per unit of those meshes.
         workers: processes; 0 means one per core.
+        page: write an HTML page here, with filmstrips of failures and successes.
+        films: how many of each.
         json_file: write all rows here; an interrupted run with the same settings goes on from there.
     """
     pile = PileSettings(family=family, meshes=objects, mesh_scale=scale)
@@ -64,6 +70,14 @@ def evaluate(
     show(evaluation, console)
     if json_file is not None:
         json_file.write_text(json.dumps(evaluation.to_json(), indent=1))
+    if page is not None:
+        trials = plan.trials()
+        chosen = worth_a_look(evaluation, films)
+        shown = [
+            film(trials[row.number], policy, row.attempt)
+            for row in track(chosen, "filming", console=console, transient=True)
+        ]
+        console.print(f"Open {write_page(page, evaluation, shown)}")
     return 0
 
 

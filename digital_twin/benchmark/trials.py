@@ -24,6 +24,8 @@ from robot_runner.episode_types import EpisodeConfig, EpisodeEvent, State
 from robot_runner.gripper.base import Gripper
 from wildgrasp.geometry import Array
 
+OnEvent = Callable[[EpisodeEvent], None]
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -39,9 +41,14 @@ class Trial:
 
 
 def run_trial(
-    trial: Trial, make_policy: PolicyMaker, on_event: Callable[[EpisodeEvent], None] | None = None
+    trial: Trial,
+    make_policy: PolicyMaker,
+    watch: Callable[[RobotCell], OnEvent] = lambda cell: lambda event: None,
 ) -> list[EpisodeRow]:
-    """Run one scene and judge every attempt twice. A row per attempt: one, or with ``dynamic`` as many as it takes."""
+    """Run one scene and judge every attempt twice. A row per attempt: one, or with ``dynamic`` as many as it takes.
+
+    ``watch`` is shown the cell before the first attempt and answers with who is told of the episodes' events.
+    """
     streams = np.random.SeedSequence([trial.seed, trial.number]).spawn(5)
     scene_rng, reality_rng, start_rng, policy_rng, hand_rng = (np.random.default_rng(s) for s in streams)
     settings = CellSettings(
@@ -53,7 +60,7 @@ def run_trial(
     )
     t_wall = time.perf_counter()
     cell = RobotCell(settings)
-    bench = _Bench(trial, cell, make_policy(cell, policy_rng), on_event)
+    bench = _Bench(trial, cell, make_policy(cell, policy_rng), watch(cell))
     try:
         if trial.scene != "dynamic":
             return [bench.attempt(0, t_wall)]
@@ -98,17 +105,13 @@ class _Hand:
 class _Bench:
     """One cell with the product's loop over it."""
 
-    def __init__(
-        self, trial: Trial, cell: RobotCell, policy: Policy, on_event: Callable[[EpisodeEvent], None] | None
-    ) -> None:
+    def __init__(self, trial: Trial, cell: RobotCell, policy: Policy, on_event: OnEvent) -> None:
         self._trial, self._cell, self._policy, self._on_event = trial, cell, policy, on_event
         self._robot = VirtualRobot(cell)
         self._camera = InProcessCamera(self._robot, cell.settings.reality, cell.settings.seed)
         self._info = self._camera.open()
 
-    def attempt(
-        self, number: int, t_wall: float, disturb: Callable[[EpisodeEvent], None] = lambda event: None
-    ) -> EpisodeRow:
+    def attempt(self, number: int, t_wall: float, disturb: OnEvent = lambda event: None) -> EpisodeRow:
         """One grasp, from the start pose to the verdict; what was lifted is taken out of the cell."""
         trial, cell, robot = self._trial, self._cell, self._robot
         policy, watcher = _TimedPolicy(self._policy), _Watcher(cell, disturb, self._on_event)
@@ -185,12 +188,7 @@ class _TimedPolicy:
 class _Watcher:
     """Asks the cell for the truth at the moment when the product checks the fingers' width."""
 
-    def __init__(
-        self,
-        cell: RobotCell,
-        disturb: Callable[[EpisodeEvent], None],
-        forward_to: Callable[[EpisodeEvent], None] | None,
-    ) -> None:
+    def __init__(self, cell: RobotCell, disturb: OnEvent, forward_to: OnEvent) -> None:
         self._cell, self._disturb, self._forward_to = cell, disturb, forward_to
         self.lifted = False
         self.held_before_lift = False
@@ -204,8 +202,7 @@ class _Watcher:
             names = self._cell.lifted_objects()
             self.lifted = bool(names)
             self.object = self._cell.object_kinds[names[0]] if names else ""
-        if self._forward_to is not None:
-            self._forward_to(event)
+        self._forward_to(event)
 
 
 def _reason(outcome: str, told: str, watcher: _Watcher) -> str:

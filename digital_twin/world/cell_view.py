@@ -12,11 +12,13 @@ WIDTH, HEIGHT = 480, 360
 class OutsideView:
     """Renders the robot and its table from the operator's side. Belongs to the thread that made it."""
 
-    def __init__(self, model: mujoco.MjModel, width: int = WIDTH, height: int = HEIGHT) -> None:
+    def __init__(
+        self, model: mujoco.MjModel, width: int = WIDTH, height: int = HEIGHT, azimuth_deg: float = 135.0
+    ) -> None:
         self._renderer = mujoco.Renderer(model, height, width)
         self._camera = mujoco.MjvCamera()
         self._camera.lookat[:] = [-0.1, 0.0, 0.27]
-        self._camera.distance, self._camera.azimuth, self._camera.elevation = 1.75, 135.0, -22.0
+        self._camera.distance, self._camera.azimuth, self._camera.elevation = 1.75, azimuth_deg, -22.0
 
     def render(self, data: mujoco.MjData) -> NDArray[np.uint8]:
         """Picture [H, W, 3] RGB of a state whose positions are up to date."""
