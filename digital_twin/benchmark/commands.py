@@ -18,7 +18,7 @@ from digital_twin.benchmark.page import write_page
 from digital_twin.benchmark.results import Evaluation
 from digital_twin.world.cell_meshes import MeshLibrary, load_meshes
 from digital_twin.world.cell_piles import PileSettings, SceneName
-from digital_twin.world.cell_reality import Difficulty
+from digital_twin.world.cell_reality import Aspect, Difficulty
 from digital_twin.world.objects import Family
 
 EPISODES: dict[SceneName, int] = {"tabletop": 20, "bin": 20, "wall": 10, "random": 20, "dynamic": 2}
@@ -30,6 +30,7 @@ def evaluate(
     episodes: int | None = None,
     seed: int = 0,
     difficulty: Difficulty = "nominal",
+    without: tuple[Aspect, ...] = (),
     family: Family = "test",
     objects: Path | None = None,
     scale: float = 1.0,
@@ -47,6 +48,7 @@ def evaluate(
             of ten that is cleared away in many attempts (default 2).
         seed: the same seed gives every policy the same scenes.
         difficulty: how far the rig is from its ideal: noise, latency, hand-eye error, friction.
+        without: aspects of that which are ideal all the same, to see what each costs.
         family: the family of objects: "test" was never seen in training.
         objects: a folder of .obj, .stl or .ply meshes in metres, instead of the family.
         scale: metres per unit of those meshes.
@@ -57,7 +59,7 @@ def evaluate(
     """
     pile = PileSettings(family=family, meshes=objects, mesh_scale=scale)
     episodes = EPISODES[scene] if episodes is None else episodes
-    plan = EvaluationPlan(scene, policy, episodes, seed, difficulty, pile)
+    plan = EvaluationPlan(scene, policy, episodes, seed, difficulty, without, pile)
     partial = None if json_file is None else json_file.with_suffix(".partial.jsonl")
     console = Console()
     if objects is not None:

@@ -14,7 +14,7 @@ from digital_twin.benchmark.policies import policy_maker
 from digital_twin.benchmark.results import EpisodeRow, Evaluation
 from digital_twin.benchmark.trials import Trial, run_trial
 from digital_twin.world.cell_piles import PileSettings, SceneName
-from digital_twin.world.cell_reality import Difficulty
+from digital_twin.world.cell_reality import Aspect, Difficulty
 
 # One process per core: threads inside a worker would only fight over the cores.
 _WORKER_ENVIRONMENT = {"LP_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
@@ -29,10 +29,11 @@ class EvaluationPlan:
     episodes: int = 20
     seed: int = 0
     difficulty: Difficulty = "nominal"
+    without: tuple[Aspect, ...] = ()
     pile: PileSettings = field(default_factory=PileSettings)
 
     def trials(self) -> list[Trial]:
-        return [Trial(self.seed, n, self.scene, self.difficulty, self.pile) for n in range(self.episodes)]
+        return [Trial(self.seed, n, self.scene, self.difficulty, self.without, self.pile) for n in range(self.episodes)]
 
 
 def evaluate_plan(

@@ -37,11 +37,14 @@ class VirtualRobot:
         self.streamer = Streamer(UR5, CYCLE_S, cell.q)
         self.physics_s = self.render_s = 0.0  # of real time that went into them
         self.history: deque[tuple[int, Array]] = deque([(self.now_ns, cell.q)], maxlen=_HISTORY)
+        lag = round(cell.settings.reality.motion_lag_s / CYCLE_S)
+        self._underway = deque([cell.q] * lag)  # commands that the arm has not heard yet
 
     def advance(self) -> None:
         """One control cycle."""
         started = time.perf_counter()
-        q, _ = self.cell.step(self.streamer.next(), CYCLE_S)
+        self._underway.append(self.streamer.next())
+        q, _ = self.cell.step(self._underway.popleft(), CYCLE_S)
         self.physics_s += time.perf_counter() - started
         self.now_ns += CYCLE_NS
         self.history.append((self.now_ns, q))
@@ -152,7 +155,7 @@ class InProcessCamera:
 
     def __init__(self, robot: VirtualRobot, reality: Reality, seed: int) -> None:
         self._robot, self._reality = robot, reality
-        self._sensor = D415(robot.cell.model, CAMERA_NAME, seed, noise=reality.depth_noise)
+        self._sensor = D415(robot.cell.model, CAMERA_NAME, seed, noise=reality.noise)
 
     def open(self) -> CameraInfo:
         return camera_info()

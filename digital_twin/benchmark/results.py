@@ -28,6 +28,7 @@ class EpisodeRow:
     seconds: float  # of the robot's time, from the start pose to the end of the lift
     wall_seconds: float  # that it took to simulate
     ms: dict[str, float] = field(default_factory=dict)  # per step and stage
+    reality: dict[str, Any] = field(default_factory=dict)  # how far this cell was from its ideal
     attempt: int = 0  # within the scene: more than one with ``dynamic``
 
     def __post_init__(self) -> None:

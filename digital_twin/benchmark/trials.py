@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from digital_twin.benchmark.policies import PolicyMaker
 from digital_twin.benchmark.results import EpisodeRow
 from digital_twin.benchmark.workspace import guard_limits, start_joints
 from digital_twin.world.cell_piles import PileSettings, SceneName
-from digital_twin.world.cell_reality import Difficulty, sample_reality
+from digital_twin.world.cell_reality import Aspect, Difficulty, sample_reality
 from digital_twin.world.cell_sheet import draw_shift
 from digital_twin.world.robot_cell import CellSettings, RobotCell
 from grasp_policy.policy import Allowed, Decision, Policy
@@ -35,6 +35,7 @@ class Trial:
     number: int = 0
     scene: SceneName = "tabletop"
     difficulty: Difficulty = "nominal"
+    without: tuple[Aspect, ...] = ()  # aspects of reality that are ideal all the same
     pile: PileSettings = field(default_factory=PileSettings)
     start_shift_m: float = 0.04
     start_turn_rad: float = np.deg2rad(12.0)
@@ -55,7 +56,7 @@ def run_trial(
         seed=int(scene_rng.integers(2**31)),
         scene=trial.scene,
         pile=trial.pile,
-        reality=sample_reality(reality_rng, trial.difficulty),
+        reality=sample_reality(reality_rng, trial.difficulty, trial.without),
         start_q=start_joints(start_rng, trial.start_shift_m, trial.start_turn_rad, trial.scene),
     )
     t_wall = time.perf_counter()
@@ -142,6 +143,7 @@ class _Bench:
             seconds=(result.t_end_ns - result.t_start_ns) * 1e-9,
             wall_seconds=time.perf_counter() - t_wall,
             ms=_per_step(result.steps, robot, policy) | result.timings_ms,
+            reality=asdict(cell.settings.reality),
         )
 
     def close(self) -> None:

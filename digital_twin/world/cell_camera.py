@@ -109,7 +109,7 @@ def _renderer_gone() -> CameraError:
 def render_frames(connection: Connection, settings: CellSettings, state: SharedState, fps: float) -> None:
     """Main function of the renderer's process: one picture per request, until the other side hangs up."""
     cell = RobotCell(settings)
-    with D415(cell.model, CAMERA_NAME, settings.seed, settings.reality.depth_noise) as camera:
+    with D415(cell.model, CAMERA_NAME, settings.seed, settings.reality.noise) as camera:
         camera.render(cell.data)  # the first picture takes ten times as long: kernels and shaders are loaded
         connection.send_bytes(b"ready")
         outside: OutsideView | None = None

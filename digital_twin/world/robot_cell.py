@@ -14,7 +14,7 @@ import numpy as np
 
 from digital_twin.world import gripper_model
 from digital_twin.world.cell_piles import CellScene, PileSettings, SceneName, build_cell_scene
-from digital_twin.world.cell_reality import Reality
+from digital_twin.world.cell_reality import Reality, change_objects
 from digital_twin.world.cell_scene import ARM, GRIPPER, T_WORLD_BASE, add_robot
 from digital_twin.world.cell_sheet import Sheet
 from digital_twin.world.cell_truth import LiftJudge
@@ -58,10 +58,13 @@ class RobotCell:
         add_robot(scene.spec, gripper, self.T_fingertip_camera)
         # Objects at rest sleep until something touches them: a third of the cost while the arm is in the air.
         scene.spec.option.enableflags |= mujoco.mjtEnableBit.mjENBL_SLEEP
+        for name in scene.kinds:  # their masses move below, which MuJoCo's short cut for lone bodies does not allow
+            scene.spec.body(name).simple = 0
         self.model = scene.spec.compile()
         self.data = mujoco.MjData(self.model)
         self.object_kinds = scene.kinds
         self._find_addresses()
+        change_objects(self.model, self.object_bodies.values(), self.settings.reality, rng)
         self._hooks, self.sheet = Hooks(self.model), Sheet(self.model)
         self.place_robot(_ASIDE_Q)
         settle(self.model, self.data, tuple(scene.kinds))
@@ -123,7 +126,7 @@ class RobotCell:
 
     def command_fingers(self, width_m: float, force_n: float) -> None:
         """Start moving the fingers towards a width with at most a force; see :class:`FingerDrive`."""
-        self.fingers.command(width_m, force_n)
+        self.fingers.command(width_m, force_n * self.settings.reality.force_scale)
         self._limit_grip_force()
 
     # --- readings ---

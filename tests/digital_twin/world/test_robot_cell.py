@@ -141,7 +141,39 @@ def test_reality_stays_within_its_ranges(difficulty):
         reality = sample_reality(np.random.default_rng(seed), difficulty)
         shift = np.linalg.norm(reality.hand_eye[:3])
         assert ranges.hand_eye_m[0] - 1e-9 <= shift <= ranges.hand_eye_m[1] + 1e-9
-        assert ranges.camera_latency_s[0] <= reality.camera_latency_s <= ranges.camera_latency_s[1]
+        for name in (
+            "camera_latency_s",
+            "motion_lag_s",
+            "pad_friction",
+            "object_friction_scale",
+            "mass_scale",
+            "force_scale",
+        ):
+            low, high = getattr(ranges, name)
+            assert low <= getattr(reality, name) <= high
+
+
+def test_an_aspect_that_is_switched_off_changes_no_other():
+    drawn = sample_reality(np.random.default_rng(4), "hard")
+    without = sample_reality(np.random.default_rng(4), "hard", ("mass", "latency"))
+    ideal = Reality()
+    assert without == replace(
+        drawn,
+        mass_scale=ideal.mass_scale,
+        mass_shift_m=ideal.mass_shift_m,
+        camera_latency_s=ideal.camera_latency_s,
+    )
+
+
+def test_mass_its_centre_friction_and_grip_force_are_what_was_drawn():
+    plain = cell_with_block()
+    other = cell_with_block(Reality(mass_scale=1.5, mass_shift_m=0.008, object_friction_scale=0.5, force_scale=0.8))
+    body, geom = plain.model.body("block").id, plain.model.geom("block/0").id
+    assert np.isclose(other.model.body_mass[body], 1.5 * plain.model.body_mass[body])
+    assert np.isclose(np.linalg.norm(other.model.body_ipos[body] - plain.model.body_ipos[body]), 0.008)
+    assert np.isclose(other.model.geom_friction[geom, 0], 0.5 * plain.model.geom_friction[geom, 0])
+    other.command_fingers(0.0, 30.0)
+    assert np.isclose(other.fingers.force_n, 24.0)
 
 
 def test_hand_eye_error_moves_the_true_camera():
