@@ -63,7 +63,7 @@ def evaluate(
     partial = None if json_file is None else json_file.with_suffix(".partial.jsonl")
     console = Console()
     if objects is not None:
-        _report_meshes(load_meshes(objects, scale), console)
+        _report_meshes(_load(objects, scale, console), console)
     with Progress(console=console) as progress:
         task = progress.add_task(f"{policy} in {scene}", total=episodes)
         evaluation = evaluate_plan(
@@ -81,6 +81,13 @@ def evaluate(
         ]
         console.print(f"Open {write_page(page, evaluation, shown)}")
     return 0
+
+
+def _load(objects: Path, scale: float, console: Console) -> MeshLibrary:
+    """Read the meshes here first: decomposing new ones takes seconds each, and the workers then find the pieces."""
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("reading meshes")
+        return load_meshes(objects, scale, progress=lambda done, of: progress.update(task, completed=done, total=of))
 
 
 def _report_meshes(library: MeshLibrary, console: Console) -> None:

@@ -1,16 +1,18 @@
 """Objects from a folder of meshes: .obj, .stl or .ply in metres, as convex pieces that contact works on.
 
-Pieces come from CoACD where it is installed (it takes seconds per mesh, so they are cached by the file's content) and
-are the plain convex hull otherwise, which fills handles and hollows.
+Convex meshes are taken as they are. Others are decomposed by CoACD, so that handles and hollows stay open; that takes
+seconds per mesh, so the pieces are cached by the file's content.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import coacd
 import mujoco
 import numpy as np
 import trimesh
@@ -48,14 +50,20 @@ class MeshLibrary:
     unreadable: tuple[str, ...]  # name and reason
 
 
-def load_meshes(folder: Path, scale: float = 1.0, cache: Path | None = None) -> MeshLibrary:
+def load_meshes(
+    folder: Path,
+    scale: float = 1.0,
+    cache: Path | None = None,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> MeshLibrary:
     """All meshes below a folder. Raises UserError when there is none that the gripper could take."""
     folder = Path(folder)
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not files:
         raise UserError(f"{folder} holds no meshes. Give a folder with {', '.join(SUFFIXES)} files.")
     objects, unreadable = [], []
-    for path in files:
+    for number, path in enumerate(files):
+        progress(number, len(files))
         name = path.relative_to(folder).with_suffix("").as_posix()
         try:
             objects.append(_load(path, name, scale, cache or default_cache()))
@@ -124,23 +132,25 @@ def _load(path: Path, name: str, scale: float, cache: Path) -> MeshObject:
     if len(vertices) < 4 or not np.isfinite(vertices).all():
         raise ValueError("it has fewer than four points, or points that are not finite")
     center = (vertices.min(axis=0) + vertices.max(axis=0)) / 2
+    mesh.merge_vertices()  # .stl repeats them, so that nothing of it is closed
     pieces = tuple(((v - center) * scale, f) for v, f in _pieces(mesh, content, cache))
     return MeshObject(name, pieces, narrowest_width((vertices - center) * scale))
 
 
 def _pieces(mesh: trimesh.Trimesh, content: bytes, cache: Path) -> list[tuple[Array, Array]]:
     """Convex pieces in the mesh's own units."""
-    try:
-        import coacd
-    except ImportError:
-        hull = mesh.convex_hull
+    hull = mesh.convex_hull
+    if mesh.is_watertight and mesh.volume > _NEARLY_CONVEX * hull.volume:
         return [(np.asarray(hull.vertices), np.asarray(hull.faces))]
     stored = cache / f"{hashlib.sha256(content).hexdigest()[:32]}.npz"
     if not stored.exists():
-        found = coacd.run_coacd(coacd.Mesh(mesh.vertices, mesh.faces), threshold=0.05)
-        _store(stored, found)
+        coacd.set_log_level("error")
+        _store(stored, coacd.run_coacd(coacd.Mesh(mesh.vertices, mesh.faces), threshold=0.05))
     with np.load(stored) as arrays:
         return [(arrays[f"v{k}"], arrays[f"f{k}"]) for k in range(len(arrays.files) // 2)]
+
+
+_NEARLY_CONVEX = 0.98  # of the hull's volume
 
 
 def _store(path: Path, pieces: list[tuple[Array, Array]]) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import mujoco
 import numpy as np
 
-from digital_twin.world.cell_meshes import add_mesh_object, load_meshes
+from digital_twin.world.cell_meshes import MeshLibrary, add_mesh_object, load_meshes
 from digital_twin.world.objects import Family, add_object, sample_object
 from wildgrasp.geometry import Array
 
@@ -40,7 +41,7 @@ def _family(family: Family) -> Source:
 
 
 def _meshes(folder: Path, scale: float) -> Source:
-    library = load_meshes(folder, scale)
+    library = _library(folder, scale)
 
     def draw(rng: np.random.Generator) -> Thing:
         thing = library.objects[rng.integers(len(library.objects))]
@@ -48,3 +49,9 @@ def _meshes(folder: Path, scale: float) -> Source:
         return Thing(thing.name, half, lambda spec, name, T: add_mesh_object(spec, thing, name, T, rng))
 
     return draw
+
+
+@cache
+def _library(folder: Path, scale: float) -> MeshLibrary:
+    """Read once per process, not once per scene."""
+    return load_meshes(folder, scale)

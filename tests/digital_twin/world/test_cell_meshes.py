@@ -4,6 +4,7 @@ import mujoco
 import numpy as np
 import pytest
 import trimesh
+from scipy.spatial import Delaunay
 
 from digital_twin.world.cell_meshes import load_meshes, narrowest_width
 from digital_twin.world.cell_piles import PileSettings
@@ -63,3 +64,26 @@ def test_a_pile_of_meshes_comes_to_rest_on_the_table(folder):
     for _ in range(50):
         mujoco.mj_step(cell.model, cell.data)
     assert np.allclose([T[2, 3] for T in cell.objects().values()], heights, atol=0.01)
+
+
+def cup() -> trimesh.Trimesh:
+    """Upright, 80 mm high and wide, 6 mm walls, closed below."""
+    radii, heights = [0.0, 0.04, 0.04, 0.034, 0.034, 0.0], [0.0, 0.0, 0.08, 0.08, 0.006, 0.006]
+    return trimesh.creation.revolve(np.column_stack([radii, heights]), sections=24)
+
+
+def inside_any(thing, point) -> bool:
+    return any(Delaunay(vertices).find_simplex(point) >= 0 for vertices, _ in thing.pieces)
+
+
+def test_a_cup_stays_hollow_and_its_pieces_are_found_again(tmp_path):
+    cup().export(tmp_path / "cup.stl")
+    (thing,) = load_meshes(tmp_path, cache=tmp_path / "cache").objects
+    assert not inside_any(thing, [0.0, 0.0, 0.02])
+    assert inside_any(thing, [0.037, 0.0, 0.0])
+    stored = list((tmp_path / "cache").iterdir())
+    assert len(stored) == 1
+    (again,) = load_meshes(tmp_path, cache=tmp_path / "cache").objects
+    assert all(
+        np.array_equal(a, b) for p, q in zip(thing.pieces, again.pieces, strict=True) for a, b in zip(p, q, strict=True)
+    )
