@@ -41,6 +41,7 @@ class IngestServer:
         self.access = Access(folder)
         self._process: subprocess.Popen | None = None
         self._lock: FolderLock | None = None
+        self._devices: set[str] = set()  # that it knows
 
     @property
     def endpoint(self) -> str:
@@ -58,6 +59,7 @@ class IngestServer:
         except SessionError:
             raise IngestError(f"A server runs on {self.folder} already. Nothing was changed.") from None
         self.access.create()
+        self._devices = set(self.access.devices())
         for offset, name in enumerate(PORTS):
             _check_free(self.port + offset, name)
         with (self.folder / "server.log").open("ab") as log:
@@ -72,9 +74,19 @@ class IngestServer:
             raise
 
     def reload(self) -> None:
-        """Let the server read again who may do what."""
-        if self._process is not None:
+        """Let the server follow a change of who may do what; uploads go on.
+
+        It learns new devices at once. A key that was taken back it would honour until it ends, so then it starts anew.
+        """
+        if self._process is None:
+            return
+        devices = set(self.access.devices())
+        if self._devices - devices:
+            self.kill()
+            self.start()
+        else:
             self._process.send_signal(signal.SIGHUP)
+        self._devices = devices
 
     @property
     def running(self) -> bool:
