@@ -48,8 +48,7 @@ def start(
         if front is not None:
             front.close()
     finally:
-        print("Stopping; this takes some seconds.")
-        server.stop()
+        server.kill()
 
 
 def add_device(
