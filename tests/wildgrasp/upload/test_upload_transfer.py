@@ -295,3 +295,14 @@ def test_a_file_that_became_a_link_is_not_followed(queue, make_session, device, 
     (session / "extra.bin").symlink_to(secret)
     with pytest.raises(SessionChangedError, match=r"extra\.bin is a link"):
         list(transfer(session, ledger, ObjectStore(device)))
+
+
+def test_a_cut_after_the_last_answer_sends_nothing_again(queue, make_session, make_uploader, proxy):
+    session = make_session(extra_bytes=1000)
+    queue.add(session)
+    run(make_uploader(port=proxy.port))
+    sent = proxy.bytes_up
+    queue.set_state(session, "uploading")  # the power went before the state was noted
+    run(make_uploader(port=proxy.port))
+    assert queue.item(session).state == "uploaded"
+    assert proxy.bytes_up == sent
