@@ -146,6 +146,21 @@ def test_a_stop_takes_effect_within_a_part_and_the_rest_follows_later(
     assert same(session, admin)
 
 
+def test_an_error_of_the_watcher_is_not_taken_for_the_networks(queue, make_session, make_uploader):
+    session = make_session(extra_bytes=PART)
+    queue.add(session)
+
+    def broken(item) -> None:
+        if item.bytes_sent > 1_000_000:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(make_uploader(), on_progress=broken)
+    assert queue.item(session).state == "waiting"
+    run(make_uploader())
+    assert queue.item(session).state == "uploaded"
+
+
 def test_a_pause_from_elsewhere_stops_after_the_part_at_hand(queue, make_session, make_uploader):
     session = make_session(extra_bytes=2 * PART)
     queue.add(session)
