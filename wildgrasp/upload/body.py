@@ -12,8 +12,8 @@ class PartBody(io.BytesIO):
     """What the HTTP client reads from.
 
     It reads everything once for the signature where the endpoint is not encrypted, and once to send it; only from
-    :meth:`sending` on is it paced and counted. What ``on_bytes`` raises ends the request; the HTTP client would dress it
-    up as a network's error, so it is kept in ``failure``.
+    :meth:`sending` on is it paced and counted. What ``on_bytes`` raises ends the request; the HTTP client would dress
+    it up as a network's error, so it is kept in ``failure``.
     """
 
     def __init__(self, data: bytes, on_bytes: Callable[[int], None]) -> None:

@@ -107,8 +107,10 @@ class ObjectStore:
     def send(
         self, key: str, upload_id: str, part: PlannedPart, data: bytes, on_bytes: Callable[[int], None] = lambda _: None
     ) -> str:
-        """Send a part, whose checksum the server compares before it keeps it; returns its ETag. Raises what ``on_bytes``
-        raises."""
+        """Send a part, whose checksum the server compares before it keeps it; returns its ETag.
+
+        Raises what ``on_bytes`` raises, too.
+        """
         checksum, body = base64_of(part.sha256), PartBody(data, on_bytes)
         try:
             with _told():
