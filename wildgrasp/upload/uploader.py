@@ -117,8 +117,10 @@ class Uploader:
         while True:
             try:
                 for _ in transfer(session, ledger, self._store, run.sent):
-                    self._backoff.succeeded()
-                    run.refresh()
+                    # Only what has arrived is success: a line that lets requests through and no part must not be tried
+                    # for ever, at the cost of the person's data volume.
+                    if run.refresh():
+                        self._backoff.succeeded()
                     if self._stopped(run.stop):
                         raise _Stopped
                 return
@@ -163,13 +165,18 @@ class _Run:
         self._in_flight = self._told = 0
         self.refresh()
 
-    def refresh(self) -> None:
-        """Tell what the queue knows now."""
-        item = self._queue.item(self._session)
-        if item.bytes_sent != self._item.bytes_sent:
+    def refresh(self) -> bool:
+        """Tell what the queue knows now. Returns whether more has arrived, which ends any trouble there was."""
+        item, before = self._queue.item(self._session), self._item.bytes_sent
+        if item.bytes_sent != before:
             self._in_flight = self._told = 0
+        arrived = item.bytes_sent > before
+        if arrived and item.state == UPLOADING and item.problem:
+            self._queue.set_state(self._session, UPLOADING)
+            item = replace(item, problem="")
         self._item = item
         self._tell()
+        return arrived
 
     def sent(self, amount: int) -> None:
         """Some bytes of a part are about to leave."""

@@ -265,7 +265,25 @@ def test_a_server_that_is_gone_is_waited_for_and_said(queue, make_session, make_
     run(make_uploader(), on_progress=restart_once)
     assert queue.item(session).state == "uploaded"
     assert any("does not answer" in item.problem for item in said)
+    assert queue.item(session).problem == ""
     assert same(session, admin)
+
+
+def test_a_line_that_lets_no_part_through_is_not_tried_for_ever(queue, make_session, make_uploader, monkeypatch):
+    """Small requests succeed in between, so that only parts that arrive may count as success."""
+    session = make_session()
+    queue.add(session)
+    uploader, tried = make_uploader(patience_s=600), []
+
+    def cut(*_args) -> str:
+        tried.append(1)
+        raise ServerGoneError("The connection was cut.")
+
+    monkeypatch.setattr(uploader._store, "send", cut)
+    with pytest.raises(ServerGoneError, match="connection was cut"):
+        run(uploader)
+    assert 10 < len(tried) < 30
+    assert queue.item(session).state == "waiting"
 
 
 def test_patience_ends_with_a_clear_error_and_the_session_waits(queue, make_session, make_uploader):
