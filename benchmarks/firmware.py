@@ -77,7 +77,7 @@ def drive(case: Case, count: int, seed: int) -> Run:
         board.servo.disturb = lambda reply: spoil(reply, case.servo_fails, rng)
     stream, run = FrameStream(), Run()
     board.run_until(1000 * MS)
-    pressed = False
+    pressed, flood_ns = False, board.now_ns
     for number in range(count):
         pressed = not pressed
         bounce = tuple(sorted(rng.sample(range(20_000, 10 * MS), 2 * rng.choice((0, 0, 1, 2, 5)))))
@@ -88,10 +88,11 @@ def drive(case: Case, count: int, seed: int) -> Run:
         burst = number % 50 < 20
         hold_ns = DEBOUNCE_NS + (rng.randrange(1, 8) if burst else rng.randrange(1, 400)) * MS
         end_ns = last + hold_ns + rng.randrange(MS)
-        while board.now_ns < end_ns:
-            if case.host_floods:
-                board.host_port.write(FLOOD)
-            board.run_until(min(end_ns, board.now_ns + FLOOD_NS if case.host_floods else end_ns))
+        while case.host_floods and flood_ns < end_ns:
+            board.run_until(flood_ns)
+            board.host_port.write(FLOOD)
+            flood_ns += FLOOD_NS
+        board.run_until(end_ns)
         collect(board, stream, run)
     board.run_until(board.now_ns + 200 * MS)
     collect(board, stream, run)

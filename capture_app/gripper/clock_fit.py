@@ -24,6 +24,7 @@ WRAP_US = 1 << 32
 NS_PER_US = 1_000
 # Stamps in whole microseconds, and the device's guess of when its answer leaves.
 RESOLUTION_NS = 50_000
+STEP_NS = 5_000_000  # less than this beyond the bound is no reason to start anew
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class ClockState:
         """Whether it would have arrived before it was sent: then one of the clocks was set, or stood still."""
         early_ns = self.to_host_ns(ping.device_received_us) - ping.sent_ns
         late_ns = ping.received_ns - self.to_host_ns(ping.device_sent_us)
-        return min(early_ns, late_ns) < -self.uncertainty_at(ping.device_sent_us)
+        return min(early_ns, late_ns) < -self.uncertainty_at(ping.device_sent_us) - STEP_NS
 
 
 class ClockFit:
