@@ -17,7 +17,7 @@
 #include <simavr/sim_elf.h>
 
 enum { KIND_UART = 1, KIND_PIN = 2 };
-enum { UARTS = 2, VECTORS = 64, QUEUE = 1 << 14, BITS_SIMAVR = 11, BITS_WIRE = 10 };
+enum { TIMER5_OVERFLOW = 50, UARTS = 2, VECTORS = 64, QUEUE = 1 << 14, BITS_SIMAVR = 11, BITS_WIRE = 10 };
 
 typedef struct {
   uint64_t cycle;
@@ -46,6 +46,7 @@ typedef struct board {
   queue_t in, out;
   uint32_t stop_uarts; /* bit n: return from board_run when UART n has sent a byte */
   int stop, resets;
+  avr_int_vector_t *overflow; /* of timer 5 */
   item_t pin; /* the last level that an input pin was given */
   uint32_t lowest_stack, isr_vector, isr_longest[VECTORS];
   uint64_t isr_begun;
@@ -183,6 +184,8 @@ board_t *board_new(const char *elf, uint32_t hz) {
   avr_load_firmware(b->avr, &b->firmware);
   b->lowest_stack = b->avr->ramend;
   for (int n = 0; n < UARTS; n++) init_uart(b, n);
+  for (int n = 0; n < b->avr->interrupts.vector_count; n++)
+    if (b->avr->interrupts.vector[n]->vector == TIMER5_OVERFLOW) b->overflow = b->avr->interrupts.vector[n];
   return b;
 }
 
@@ -229,6 +232,14 @@ static avr_cycle_count_t wake(avr_t *avr, avr_cycle_count_t when, void *param) {
   return 0;
 }
 
+/* simavr 1.6 forgets an overflow that waits to be served when the program clears another flag of the timer; the chip does
+ * not. Once its interrupt is enabled, the program clears this one by serving it only. */
+static void keep_overflow(board_t *b, int was_waiting) {
+  avr_int_table_t *table = &b->avr->interrupts;
+  int served = table->running_ptr && table->running[table->running_ptr - 1] == b->overflow;
+  if (was_waiting && !served && !avr_regbit_get(b->avr, b->overflow->raised)) avr_raise_interrupt(b->avr, b->overflow);
+}
+
 /* How deep the stack is, and how long an interrupt runs: looked at after every instruction. */
 static void measure(board_t *b) {
   avr_t *avr = b->avr;
@@ -252,7 +263,9 @@ int board_run(board_t *b, uint64_t until, uint32_t stop_uarts) {
   if (until > b->avr->cycle) avr_cycle_timer_register(b->avr, until - b->avr->cycle, wake, b);
   while (b->avr->cycle < until && !b->stop) {
     correct_uarts(b);
+    int waiting = avr_regbit_get(b->avr, b->overflow->raised) && avr_regbit_get(b->avr, b->overflow->enable);
     state = avr_run(b->avr);
+    keep_overflow(b, waiting);
     measure(b);
     if (b->resets != resets) {
       resets = b->resets;
