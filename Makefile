@@ -18,7 +18,6 @@ demo: setup firmware  ## The main job on the digital twin: record, process, five
 	$(PY) -m wildgrasp.cli demo
 
 test: setup firmware lint  ## Everything: firmware, packages, end to end
-	$(MAKE) -s -C firmware test
 	$(PY) -m pytest $(PYTEST)
 
 lint: setup  ## Style and import rules

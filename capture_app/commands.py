@@ -8,12 +8,14 @@ from typing import Literal
 from capture_app.gripper.link import GripperLink
 from capture_app.gripper.protocol import Command, Result
 from capture_app.gripper.servo_setup import (
+    Change,
     ServoSettings,
     StopSearch,
     configure,
     find_servo,
     load_stops,
     measure_stops,
+    plan,
     save_stops,
 )
 from wildgrasp.clocks import MonotonicClock
@@ -21,36 +23,44 @@ from wildgrasp.errors import GripperLinkError
 
 STOPS_FILE = Path("servo_stops.json")
 ANSWER_TIMEOUT_NS = 2_000_000_000
-_SETTINGS = ServoSettings()
 
 
 def servo_setup(
     port: str,
     closing: Literal["increasing", "decreasing"] = "increasing",
     measure: bool = True,
+    yes: bool = False,
     out: Path = STOPS_FILE,
-    settings: ServoSettings = _SETTINGS,
 ) -> None:
     """Find the AX-12A on a USB adapter, set it up for the gripper, and measure where the fingers are closed.
 
-    Only one servo may be on the bus. Before measuring, let the fingers be fully open with the cable just slack: the
-    servo then closes them slowly and weakly until they stop, and opens them again.
+    Only one servo may be on the bus, at any id and speed. It says what it would write, and asks. Before measuring, let
+    the fingers be fully open with the cable just slack: the servo then closes them slowly and weakly until they stop,
+    and opens them again.
 
     Args:
         port: The adapter's serial port.
         closing: Which way the servo's position goes when the fingers close.
         measure: Move the fingers and record their stops.
+        yes: Do not ask.
         out: File for the stops; `wildgrasp servo stops` gives them to the gripper.
-        settings: What is written to the servo.
     """
     from capture_app.gripper.servo_bus import ServoBus
 
+    settings = ServoSettings()
     bus = ServoBus(port)
     try:
         found = find_servo(bus)
-        print(f"found: {found.model}, id {found.servo_id}")
-        changed = configure(bus, found, settings)
-        print(f"written: {', '.join(changed)}" if changed else "everything was as it should be")
+        print(f"found: {found}")
+        changes = plan(bus, found, settings)
+        for change in changes:
+            print(f"  {change}")
+        if not changes:
+            print("its settings are as they should be")
+        if not (yes or _agreed(changes, measure)):
+            print("nothing was changed")
+            return
+        configure(bus, found, changes)
         if measure:
             sign = 1 if closing == "increasing" else -1
             stops = measure_stops(bus, settings.servo_id, MonotonicClock(), sign, StopSearch())
@@ -58,6 +68,18 @@ def servo_setup(
             print(f"open {stops.open_ticks}, closed {stops.closed_ticks} → {out}")
     finally:
         bus.close()
+
+
+def _agreed(changes: list[Change], measure: bool) -> bool:
+    """Whether the person wants what is about to happen."""
+    deeds = [f"write {len(changes)} settings"] if changes else []
+    deeds += ["move the fingers"] if measure else []
+    if not deeds:
+        return True
+    try:
+        return input(f"{' and '.join(deeds).capitalize()}? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        raise GripperLinkError("Nobody is there to be asked, so nothing was changed: add --yes.") from None
 
 
 def servo_stops(port: str | None = None, file: Path = STOPS_FILE) -> None:

@@ -1,14 +1,14 @@
 """The device's clock in terms of the host's: offset, drift and how far to trust them.
 
 A ping leaves the host at s, reaches the device at d, its answer leaves at e and is back at r. With H the host's time
-of a device time, ``H(d) - s`` is the delay there and ``r - H(e)`` the delay back, both at least some smallest delay. In
-each short window the smallest of either kind is kept (queueing only ever adds), half their difference is how far H is
-off there, and a line through the windows corrects H. Like the minimum filter of NTP (RFC 5905, section 10), but with
-either direction's minimum taken alone, which under independent jitter is far sharper than the ping with the smallest
-round trip.
+of a device time, a straight line, ``H(d) - s`` is the delay there and ``r - H(e)`` the delay back. Queueing only ever
+adds to either, so what counts are the smallest ones, as in the skew estimation of Moon, Skelly and Towsley (1999) and
+Zhang, Liu and Xia (2002), here with both directions at once.
 
-What no exchange of messages can see is a constant difference between the two smallest delays: half of their sum is part
-of the uncertainty.
+- Slope: a wrong one makes some delays look too short, so the right one has the largest sum of the two smallest delays.
+- Offset: the two smallest delays are taken to be equal.
+- Uncertainty: no delay is negative. So H is early by no more than the shortest recent delay there, and late by no more
+  than the shortest recent delay back, whatever the jitter and however unequal the ways: no statistics, a bound.
 """
 
 from __future__ import annotations
@@ -18,9 +18,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
 
 WRAP_US = 1 << 32
 NS_PER_US = 1_000
+# Stamps in whole microseconds, and the device's guess of when its answer leaves.
+RESOLUTION_NS = 50_000
+STEP_NS = 5_000_000  # less than this beyond the bound is no reason to start anew
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,7 @@ class Ping:
 @dataclass(frozen=True)
 class ClockFitConfig:
     span_s: float = 30.0  # the fit forgets what is older: the resonator drifts with temperature
-    window_s: float = 2.0
-    windows: int = 8  # shorter windows while the fit is young
+    recent_s: float = 2.0  # what bounds the error now
     min_span_s: float = 2.0
     min_pings: int = 24
     refit_every: int = 4  # pings
@@ -47,10 +50,12 @@ class ClockFitConfig:
 class ClockState:
     """host_ns = host_ns_at_reference + (device_us - reference_us) · 1000 · (1 + drift_ppm · 1e-6)"""
 
-    reference_us: float
+    reference_us: float  # the newest ping's
     host_ns_at_reference: float
     drift_ppm: float  # positive: the device's clock is slow
-    uncertainty_ns: float  # bound of the unobservable asymmetry plus two standard deviations of the line
+    drift_bound_ppm: float  # how wrong the drift may be
+    span_us: float  # before the reference, where pings were
+    uncertainty_ns: float  # bound of the error there
     min_round_trip_ns: float  # without the time that the bytes take on the wire
     pings: int
 
@@ -58,6 +63,18 @@ class ClockState:
         """Host time of an unwrapped device time."""
         since_ns = (device_us - self.reference_us) * NS_PER_US
         return round(self.host_ns_at_reference + since_ns * (1 + self.drift_ppm * 1e-6))
+
+    def uncertainty_at(self, device_us: float) -> int:
+        """Bound of the error of :meth:`to_host_ns` [ns]; it grows where there are no pings."""
+        since_us = device_us - self.reference_us
+        beyond_ns = max(0.0, since_us, -since_us - self.span_us) * NS_PER_US
+        return round(self.uncertainty_ns + beyond_ns * self.drift_bound_ppm * 1e-6)
+
+    def contradicts(self, ping: Ping) -> bool:
+        """Whether it would have arrived before it was sent: then one of the clocks was set, or stood still."""
+        early_ns = self.to_host_ns(ping.device_received_us) - ping.sent_ns
+        late_ns = ping.received_ns - self.to_host_ns(ping.device_sent_us)
+        return min(early_ns, late_ns) < -self.uncertainty_at(ping.device_sent_us) - STEP_NS
 
 
 class ClockFit:
@@ -76,6 +93,10 @@ class ClockFit:
         return self.state is not None
 
     def add(self, ping: Ping) -> None:
+        """Take one more exchange. What contradicts all before it (the computer slept) starts the fit anew."""
+        if self.state is not None and self.state.contradicts(ping):
+            self._pings.clear()
+            self.state = None
         self._pings.append(ping)
         oldest_ns = ping.sent_ns - self.config.span_s * 1e9
         while self._pings[0].sent_ns < oldest_ns:
@@ -89,66 +110,45 @@ class ClockFit:
 
 
 def fit(pings: list[Ping], config: ClockFitConfig, wire_ns: float = 0.0) -> ClockState:
-    """The clock's line through pings that span at least two windows."""
+    """The line through at least two pings, the newest last."""
     table = np.array(
         [(p.sent_ns, p.device_received_us, p.device_sent_us, p.received_ns) for p in pings], dtype=np.int64
     )
     reference = table[-1]  # differences to the last ping are small enough for exact floats
     sent, received = ((table[:, i] - reference[0]).astype(float) for i in (0, 3))
     there, back = ((table[:, i] - reference[1]).astype(float) * NS_PER_US for i in (1, 2))
-    window_ns = 1e9 * float(np.clip((sent[-1] - sent[0]) * 1e-9 / config.windows, 0.05, config.window_s))
-    index = ((sent - sent[0]) // window_ns).astype(int)
 
-    offset, slope = _first_guess(sent, there, back, received)
-    for _ in range(2):
-        delay_there = offset + slope * there - sent
-        delay_back = received - (offset + slope * back)
-        centers, errors, round_trips = _window_minima(index, there, delay_there, delay_back)
-        line = np.polyfit(centers, errors, 1)
-        slope, offset = slope + line[0], offset + line[1]
+    slope = np.polyfit((there + back) / 2, (sent + received) / 2, 1)[0]
+    slope += _slope_correction(there, back, slope * there - sent, received - slope * back)
+    delay_there, delay_back = slope * there - sent, received - slope * back
+    offset = (delay_back.min() - delay_there.min()) / 2
+    delay_there, delay_back = delay_there + offset, delay_back - offset
 
-    # The typical window's, not the very smallest: one lucky exchange does not make the others' asymmetry smaller.
-    round_trip = max(0.0, float(np.median(round_trips)) - wire_ns)
-    residual = errors - np.polyval(line, centers)
-    uncertainty = round_trip / 2 + 2 * _line_sigma(centers, residual)
+    recent = sent >= -config.recent_s * 1e9
+    bound = max(delay_there[recent].min(), delay_back[recent].min()) - wire_ns / 2
+    uncertainty = max(0.0, float(bound)) + RESOLUTION_NS
+    span_ns = float(there[-1] - there[0])
     return ClockState(
         reference_us=float(reference[1]),
         host_ns_at_reference=float(reference[0] + offset),
         drift_ppm=float(slope - 1) * 1e6,
+        drift_bound_ppm=2e6 * uncertainty / span_ns,
+        span_us=span_ns / NS_PER_US,
         uncertainty_ns=uncertainty,
-        min_round_trip_ns=round_trip,
+        min_round_trip_ns=max(0.0, float(delay_there.min() + delay_back.min()) - wire_ns),
         pings=len(pings),
     )
 
 
-def _first_guess(sent: NDArray, there: NDArray, back: NDArray, received: NDArray) -> tuple[float, float]:
-    slope, offset = np.polyfit((there + back) / 2, (sent + received) / 2, 1)
-    return float(offset), float(slope)
+def _slope_correction(there: NDArray, back: NDArray, delay_there: NDArray, delay_back: NDArray) -> float:
+    """What to add to the slope for the largest sum of the smallest delays: a concave function of it."""
 
+    def loss(change: float) -> float:
+        return -float((delay_there + change * there).min() + (delay_back - change * back).min())
 
-def _window_minima(
-    index: NDArray[np.intp], device_ns: NDArray, delay_there: NDArray, delay_back: NDArray
-) -> tuple[NDArray, NDArray, NDArray]:
-    """Per window that has pings: device time, how much the line is too early there, smallest round trip; [W] each."""
-    centers, errors, round_trips = [], [], []
-    for window in np.unique(index):
-        members = np.flatnonzero(index == window)
-        i, j = members[np.argmin(delay_there[members])], members[np.argmin(delay_back[members])]
-        centers.append((device_ns[i] + device_ns[j]) / 2)
-        errors.append((delay_back[j] - delay_there[i]) / 2)
-        round_trips.append(delay_back[j] + delay_there[i])
-    return np.array(centers), np.array(errors), np.array(round_trips)
-
-
-def _line_sigma(centers: NDArray, residual: NDArray) -> float:
-    """Standard deviation of a fitted line at its newest end."""
-    count = len(centers)
-    if count < 3:
-        return 0.0
-    spread = centers - centers.mean()
-    variance = float(residual @ residual) / (count - 2)
-    leverage = 1 / count + spread[-1] ** 2 / float(spread @ spread)
-    return float(np.sqrt(variance * leverage))
+    # More than this would tilt the line by more than all delays differ.
+    reach = float(np.ptp(delay_there) + np.ptp(delay_back) + NS_PER_US) / float(there[-1] - there[0])
+    return float(minimize_scalar(loss, bounds=(-reach, reach), method="bounded", options={"xatol": 1e-9}).x)
 
 
 class DeviceTime:

@@ -114,7 +114,7 @@ class GripperLink:
             else:
                 try:
                     first = port.read(1)  # waits for its timeout, outside the lock
-                except OSError as error:
+                except (OSError, TypeError) as error:  # TypeError: pyserial, when another thread has closed the port
                     self._lose(str(error))
             self._turn(first)
 

@@ -16,6 +16,7 @@ from wildgrasp.errors import GripperLinkError
 ARDUINO_USB_VENDORS = {0x2341, 0x2A03, 0x1A86, 0x10C4, 0x0403}  # Arduino twice, then CH340, CP210x and FTDI of clones
 HELLO_TIMEOUT_S = 4.0  # a Mega resets when its port is opened; its bootloader then waits up to two seconds
 IDENTIFY_EVERY_S = 0.3
+MOST_AT_ONCE = 4096  # bytes; a device that chatters must not keep the others waiting
 
 
 class SerialPort(Protocol):
@@ -45,18 +46,24 @@ def candidates() -> list[str]:
     return sorted(p.device for p in list_ports.comports() if p.vid in ARDUINO_USB_VENDORS)
 
 
-def identify(port: SerialPort, clock: Clock, timeout_s: float = HELLO_TIMEOUT_S) -> HelloMessage | None:
-    """Ask who is there; None when nobody answers as a gripper."""
-    stream = FrameStream()
-    start_ns = asked_ns = clock.now_ns()
-    asked_ns -= round(IDENTIFY_EVERY_S * 1e9)
-    while (now_ns := clock.now_ns()) - start_ns < timeout_s * 1e9:
-        if now_ns - asked_ns >= IDENTIFY_EVERY_S * 1e9:
-            port.write(encode(CommandMessage(Command.IDENTIFY, 0)))
-            asked_ns = now_ns
-        for frame in stream.feed(port.read(max(1, port.in_waiting))):
-            if isinstance(frame.message, HelloMessage):
-                return frame.message
+def identify(ports: dict[str, SerialPort], clock: Clock) -> tuple[str, HelloMessage | OSError] | None:
+    """Ask on all ports at once who is there; the first that answers as a gripper, or fails. None after a while."""
+    streams = {name: FrameStream() for name in ports}
+    start_ns = clock.now_ns()
+    asked_ns = start_ns - round(IDENTIFY_EVERY_S * 1e9)
+    while (now_ns := clock.now_ns()) - start_ns < HELLO_TIMEOUT_S * 1e9:
+        ask = now_ns - asked_ns >= IDENTIFY_EVERY_S * 1e9
+        asked_ns = now_ns if ask else asked_ns
+        for name, port in ports.items():
+            try:
+                if ask:
+                    port.write(encode(CommandMessage(Command.IDENTIFY, 0)))
+                frames = streams[name].feed(port.read(min(port.in_waiting, MOST_AT_ONCE) or 1))
+            except OSError as error:
+                return name, error
+            for frame in frames:
+                if isinstance(frame.message, HelloMessage):
+                    return name, frame.message
         clock.sleep_until_ns(now_ns + 5_000_000)
     return None
 
@@ -75,25 +82,35 @@ def find_gripper(
             "port with --port."
         )
     problems: list[str] = []
+    ports: dict[str, SerialPort] = {}
     for name in devices:
         try:
-            port = open_device(name)
+            ports[name] = open_device(name)
         except OSError as error:
-            problems.append(_explain(name, error))
-            continue
-        try:
-            hello = identify(port, clock)
-        except OSError as error:
-            problems.append(_explain(name, error))
-        else:
-            if hello is not None and hello.protocol == PROTOCOL_VERSION:
-                return port, hello
-            problems.append(_explain_answer(name, hello))
-        port.close()
+            problems.append(explain(name, error))
+    while ports and (answer := identify(ports, clock)) is not None:
+        name, what = answer
+        port = ports.pop(name)
+        if isinstance(what, HelloMessage) and what.protocol == PROTOCOL_VERSION:
+            _close(ports.values())
+            return port, what
+        _close([port])
+        problems.append(_explain_version(name, what) if isinstance(what, HelloMessage) else explain(name, what))
+    _close(ports.values())
+    problems += [
+        f"{name} does not answer as a gripper: flash its firmware (docs/firmware.md) or choose another port."
+        for name in ports
+    ]
     raise GripperLinkError("No gripper was found. " + " ".join(problems))
 
 
-def _explain(name: str, error: OSError) -> str:
+def _close(ports: Iterable[SerialPort]) -> None:
+    for port in ports:
+        port.close()
+
+
+def explain(name: str, error: Exception) -> str:
+    """What is wrong with a port, and what to do."""
     text = str(error)
     if isinstance(error, PermissionError) or "Permission denied" in text:
         return f"{name} may not be opened: add yourself to the group 'dialout' and log in again."
@@ -104,9 +121,7 @@ def _explain(name: str, error: OSError) -> str:
     return f"{name} could not be used ({text})."
 
 
-def _explain_answer(name: str, hello: HelloMessage | None) -> str:
-    if hello is None:
-        return f"{name} does not answer as a gripper: flash its firmware (docs/firmware.md) or choose another port."
+def _explain_version(name: str, hello: HelloMessage) -> str:
     return (
         f"{name} speaks version {hello.protocol} of the gripper protocol, this program {PROTOCOL_VERSION}: flash the "
         "firmware that came with this program (docs/firmware.md)."

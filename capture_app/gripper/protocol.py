@@ -20,6 +20,7 @@ CLOSED_STOP_TICKS = 812  # Servo position with the fingers fully closed, until s
 MAX_TICKS = 1023  # Largest servo position.
 SERVO_PERIOD_MS = 10  # Time between two SERVO readings.
 STATS_PERIOD_MS = 1000  # Time between two STATS messages.
+OVERRIDE_MS = 2000  # `open` and `close` end when the host is silent for this time: the button counts again.
 BUTTON_REPEAT_MS = 40  # A BUTTON message is sent again after this time, in case the first was damaged.
 
 _HEADER = struct.Struct("<BBI")

@@ -1,4 +1,4 @@
-"""Setting up a new AX-12A on a USB adapter: find it, configure it, measure its stops.
+"""Setting up a new AX-12A on a USB adapter: find it, say what would change, change it, measure its stops.
 
 Registers and units: ROBOTIS e-Manual, AX-12A control table. EEPROM is written only where it differs.
 """
@@ -17,8 +17,10 @@ from capture_app.gripper.stops import ServoStops
 from wildgrasp.clocks import Clock
 from wildgrasp.errors import GripperLinkError
 
-ID, BAUD, MODEL, TORQUE_ENABLE, GOAL, SPEED, TORQUE_LIMIT, POSITION, LOAD = 3, 4, 0, 24, 30, 32, 34, 36, 40
-AX12A_MODELS = {12: "AX-12A", 300: "AX-12W", 18: "AX-18A"}
+MODEL, ID, BAUD, TORQUE_ENABLE, GOAL, SPEED, TORQUE_LIMIT, POSITION, LOAD = 0, 3, 4, 24, 30, 32, 34, 36, 40
+VOLTAGE, TEMPERATURE, LOCK = 42, 43, 47
+MODELS = {12: "AX-12A", 18: "AX-18A"}  # the same registers; the latter is stronger
+MIN_VOLTAGE = 9.0
 MIN_STROKE_TICKS = 20
 
 
@@ -28,6 +30,8 @@ class Bus(Protocol):
     def set_baud(self, baud: int) -> None: ...
 
     def ping(self, servo_id: int) -> bool: ...
+
+    def ping_all(self) -> tuple[list[int], bool]: ...
 
     def read(self, servo_id: int, register: int, size: int = 1) -> int: ...
 
@@ -77,50 +81,123 @@ class StopSearch:
 
 @dataclass(frozen=True)
 class Found:
+    """The servo that answered."""
+
     servo_id: int
     baud_register: int
     model: str
+    voltage: float
+    temperature_c: int
+
+    def __str__(self) -> str:
+        baud = BAUD_REGISTERS[self.baud_register]
+        return f"{self.model}, id {self.servo_id} at {baud} baud, {self.voltage:.1f} V, {self.temperature_c} °C"
 
 
-def find_servo(bus: Bus, ids: Iterable[int] = range(MAX_ID + 1), say: Callable[[str], None] = print) -> Found:
-    """Look for the one servo at every speed, first the likely ones. Raises GripperLinkError when there is none."""
-    ids = list(ids)
-    likely = [i for i in (1, 0) if i in ids]
-    others = [i for i in ids if i not in likely]
-    for candidates in (likely, others, ids):  # everything twice: an answer may come too late on a busy computer
-        for register, baud in BAUD_REGISTERS.items():
-            bus.set_baud(baud)
-            say(f"looking at {baud} baud")
-            for servo_id in candidates:
-                if bus.ping(servo_id):
-                    model = bus.read(servo_id, MODEL, 2)
-                    return Found(servo_id, register, AX12A_MODELS.get(model, f"model {model}"))
+@dataclass(frozen=True)
+class Change:
+    """A register of the servo's EEPROM that is not as it should be."""
+
+    name: str
+    register: int
+    size: int
+    before: int
+    after: int
+
+    def __str__(self) -> str:
+        shown = BAUD_REGISTERS if self.register == BAUD else {}
+        return f"{self.name}: {shown.get(self.before, self.before)} → {shown.get(self.after, self.after)}"
+
+
+def find_servo(bus: Bus, say: Callable[[str], None] = print) -> Found:
+    """Look for the one servo at every speed. Raises GripperLinkError when there is none, several, or another model."""
+    # Twice: an answer may come too late on a busy computer. At last one by one, for servos that ignore calls to all.
+    for search in (_call_all, _call_all, _call_each):
+        found = search(bus, say)
+        if len(found) > 1:
+            which = ", ".join(f"id {i} at {BAUD_REGISTERS[r]} baud" for r, i in found)
+            raise GripperLinkError(f"Several servos answer ({which}). Nothing was changed: leave only one on the bus.")
+        if found:
+            return _meet(bus, *found[0])
     raise GripperLinkError(
         "No servo answered at any speed. Nothing was changed: check that it has 9–12 V, that only one servo is on the "
         "bus, and that the adapter is set to TTL."
     )
 
 
-def configure(bus: Bus, found: Found, settings: ServoSettings) -> list[str]:
-    """Write what differs; the names of what was written. Torque is off afterwards."""
-    servo_id, changed = found.servo_id, []
+def _call_all(bus: Bus, say: Callable[[str], None]) -> list[tuple[int, int]]:
+    """(baud register, id) of all that answer a call to everybody."""
+    found, garbled = [], []
+    for register, baud in BAUD_REGISTERS.items():
+        bus.set_baud(baud)
+        ids, collided = bus.ping_all()
+        found += [(register, servo_id) for servo_id in ids]
+        garbled += [baud] if collided else []
+    if garbled:
+        raise GripperLinkError(
+            f"Something answers at {garbled[0]} baud that cannot be understood: several servos at once, or a bad "
+            "cable. Nothing was changed: leave only one servo on the bus and try again."
+        )
+    return found
+
+
+def _call_each(bus: Bus, say: Callable[[str], None]) -> list[tuple[int, int]]:
+    """(baud register, id) of the first that answers when it is called by its id."""
+    for register, baud in BAUD_REGISTERS.items():
+        bus.set_baud(baud)
+        say(f"nobody answered a call to all; asking each id at {baud} baud")
+        for servo_id in range(MAX_ID + 1):
+            if bus.ping(servo_id):
+                return [(register, servo_id)]
+    return []
+
+
+def _meet(bus: Bus, baud_register: int, servo_id: int) -> Found:
+    bus.set_baud(BAUD_REGISTERS[baud_register])
+    model = bus.read(servo_id, MODEL, 2)
+    if model not in MODELS:
+        raise GripperLinkError(
+            f"Servo {servo_id} is no AX-12A (it says model {model}), and its registers mean other things. Nothing was "
+            "changed: connect an AX-12A."
+        )
+    found = Found(
+        servo_id, baud_register, MODELS[model], bus.read(servo_id, VOLTAGE) / 10, bus.read(servo_id, TEMPERATURE)
+    )
+    if found.voltage < MIN_VOLTAGE:
+        raise GripperLinkError(f"The servo has only {found.voltage:.1f} V. Nothing was changed: give it 9 to 12 V.")
+    return found
+
+
+def plan(bus: Bus, found: Found, settings: ServoSettings) -> list[Change]:
+    """What differs from the settings, in the order in which it is to be written. Writes nothing."""
+    wanted = [("id", ID, 1, settings.servo_id), *settings.registers(), ("speed", BAUD, 1, settings.baud_register)]
+    changes = []
+    for name, register, size, value in wanted:
+        before = bus.read(found.servo_id, register, size)
+        if before != value:
+            changes.append(Change(name, register, size, before, value))
+    if changes and bus.read(found.servo_id, LOCK):
+        raise GripperLinkError(
+            "The servo's settings are locked until it is switched off. Nothing was changed: take its supply away for a "
+            "moment and try again."
+        )
+    return changes
+
+
+def configure(bus: Bus, found: Found, changes: Iterable[Change]) -> None:
+    """Write the changes and read them back. Torque is off afterwards."""
+    servo_id = found.servo_id
     bus.write(servo_id, TORQUE_ENABLE, 0)
-    if servo_id != settings.servo_id:
-        bus.write(servo_id, ID, settings.servo_id)
-        servo_id = settings.servo_id
-        changed.append("id")
-    for name, register, size, value in settings.registers():
-        if bus.read(servo_id, register, size) != value:
-            bus.write(servo_id, register, value, size)
-            changed.append(name)
-    if bus.read(servo_id, BAUD) != settings.baud_register:
-        bus.write(servo_id, BAUD, settings.baud_register)  # it answers at the old speed
-        bus.set_baud(BAUD_REGISTERS[settings.baud_register])
-        changed.append("speed")
-    for name, register, size, value in settings.registers():
-        if bus.read(servo_id, register, size) != value:
-            raise GripperLinkError(f"The servo did not keep its {name}. Power it off and on, and run the set-up again.")
-    return changed
+    for change in changes:
+        bus.write(servo_id, change.register, change.after, change.size)
+        if change.register == ID:
+            servo_id = change.after
+        if change.register == BAUD:  # it answers at the old speed
+            bus.set_baud(BAUD_REGISTERS[change.after])
+        if bus.read(servo_id, change.register, change.size) != change.after:
+            raise GripperLinkError(
+                f"The servo did not keep its {change.name}. Power it off and on, and run the set-up again."
+            )
 
 
 def measure_stops(bus: Bus, servo_id: int, clock: Clock, closing_sign: int, search: StopSearch) -> ServoStops:

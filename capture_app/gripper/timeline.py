@@ -96,5 +96,7 @@ class Timeline:
             if waiting.device_us is None:
                 out.append(waiting.deliver(waiting.arrived_ns, 0))
             else:
-                out.append(waiting.deliver(state.to_host_ns(waiting.device_us), round(state.uncertainty_ns)))
+                out.append(
+                    waiting.deliver(state.to_host_ns(waiting.device_us), state.uncertainty_at(waiting.device_us))
+                )
         return out

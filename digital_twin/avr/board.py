@@ -18,6 +18,17 @@ DEFAULT_ELF = Path(__file__).parents[2] / "firmware" / "build" / "firmware.elf"
 HOST_UART, SERVO_UART = 0, 1
 BUTTON_PIN = ("L", 1)  # Arduino D48, input capture of timer 5; pressed is low
 DIRECTION_PIN = ("G", 5)  # Arduino D4: high while the firmware drives the servo's wire
+VECTOR_NAMES = {
+    13: "tick",
+    25: "host receive",
+    26: "host transmit",
+    36: "servo receive",
+    37: "servo transmit",
+    38: "servo sent",
+    46: "button edge",
+    50: "clock overflow",
+}
+OVERFLOW_US = 32_768  # one turn of the firmware's timer
 PLANT_STEP_NS = 2_000_000
 NS = 1_000_000_000
 
@@ -36,7 +47,9 @@ class Board:
         start_ns: int = 0,
         servo: VirtualAX12 | None = None,
         eeprom: bytes | None = None,
+        device_us: int = 0,
     ) -> None:
+        """``device_us``: where the device's clock starts instead of at 0; near 2**32, to see it wrap."""
         self._simulator = Simulator(Path(elf))
         self._start_ns = start_ns
         self._now_ns = start_ns
@@ -53,6 +66,9 @@ class Board:
         if eeprom is not None:
             self._simulator.eeprom = eeprom
         self._simulator.watch_pin(*DIRECTION_PIN)
+        if device_us:
+            self._simulator.run_to_main()
+            self._simulator.write_variable("overflows", (device_us // OVERFLOW_US).to_bytes(4, "little"))
         self._put_button(start_ns, pressed=False)
         self.servo.advance(start_ns)
 
@@ -122,11 +138,11 @@ class Board:
 
     # --- the device ---
 
-    def reset(self) -> None:
-        """The reset pin, as opening the port of a real Mega does through DTR. EEPROM is kept."""
+    def reset(self, *, brown_out: bool = False) -> None:
+        """The reset pin, as opening the port of a real Mega does through DTR, or a sagging supply. EEPROM is kept."""
         self._simulator.drop_input(HOST_UART)
         self._simulator.drop_input(SERVO_UART)
-        self._simulator.reset()
+        self._simulator.reset(brown_out)
         self._driving = False
 
     def hang(self) -> None:
@@ -141,6 +157,17 @@ class Board:
     def overruns(self) -> int:
         """Received bytes that the real chip would have lost."""
         return self._simulator.overruns
+
+    @property
+    def stack_bytes(self) -> int:
+        """Deepest stack of the firmware so far."""
+        return self._simulator.stack_bytes
+
+    @property
+    def longest_isr_us(self) -> dict[str, float]:
+        """Longest run so far of each of the firmware's interrupts, at exactly 16 MHz."""
+        longest = self._simulator.longest_isr_cycles
+        return {VECTOR_NAMES.get(v, f"vector {v}"): cycles * 1e6 / CLOCK_HZ for v, cycles in longest.items()}
 
     def close(self) -> None:
         if isinstance(self._port, PtyPort):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
-import termios
+import struct
 import tty
 
 from digital_twin.avr.ax12 import VirtualAX12
 from wildgrasp.clocks import Clock, MonotonicClock
 
 STEP_NS = 2_000_000
-# Named speeds only: one that is set by number (200, 250, 400 kbaud) is taken for the servo's own.
-_SPEEDS = {getattr(termios, n): int(n[1:]) for n in dir(termios) if n.startswith("B") and n[1:].isdigit()}
+# Linux' terminal settings with speeds as numbers: 200, 250 and 400 kbaud have no name.
+_TCGETS2 = 0x802C542A
+_TERMIOS2 = struct.Struct("4I B19s 2I")
 
 
 class ServoPty:
@@ -54,9 +56,5 @@ class ServoPty:
             self.servo.advance(self._servo_ns - self._start_ns)
 
     def _baud(self) -> float:
-        speed = termios.tcgetattr(self._slave)[4]
-        if speed in _SPEEDS:
-            return _SPEEDS[speed]
-        own = self.servo.baud
-        has_name = any(abs(own / named - 1) < 0.03 for named in _SPEEDS.values() if named)
-        return 1.0 if has_name else own
+        settings = fcntl.ioctl(self._slave, _TCGETS2, bytes(_TERMIOS2.size))
+        return float(_TERMIOS2.unpack(settings)[-1])

@@ -17,7 +17,7 @@
 #include <simavr/sim_elf.h>
 
 enum { KIND_UART = 1, KIND_PIN = 2 };
-enum { UARTS = 2, QUEUE = 1 << 14, BITS_SIMAVR = 11, BITS_WIRE = 10 };
+enum { TIMER5_OVERFLOW = 50, UARTS = 2, VECTORS = 64, QUEUE = 1 << 14, BITS_SIMAVR = 11, BITS_WIRE = 10 };
 
 typedef struct {
   uint64_t cycle;
@@ -37,6 +37,7 @@ typedef struct {
 
 typedef struct board {
   avr_t *avr;
+  elf_firmware_t firmware; /* kept for its symbols */
   avr_irq_t *uart_irq[UARTS];
   avr_uart_t *uart[UARTS];
   avr_cycle_count_t corrected[UARTS];
@@ -45,7 +46,10 @@ typedef struct board {
   queue_t in, out;
   uint32_t stop_uarts; /* bit n: return from board_run when UART n has sent a byte */
   int stop, resets;
+  avr_int_vector_t *overflow; /* of timer 5 */
   item_t pin; /* the last level that an input pin was given */
+  uint32_t lowest_stack, isr_vector, isr_longest[VECTORS];
+  uint64_t isr_begun;
   void (*simavr_reset)(struct avr_t *);
 } board_t;
 
@@ -163,26 +167,25 @@ static void quiet(struct avr_t *avr, const int level, const char *format, va_lis
 }
 
 board_t *board_new(const char *elf, uint32_t hz) {
-  elf_firmware_t firmware;
-  memset(&firmware, 0, sizeof firmware);
-  avr_global_logger_set(quiet);
-  if (elf_read_firmware(elf, &firmware)) return NULL;
-  strcpy(firmware.mmcu, "atmega2560");
-  firmware.frequency = hz;
   board_t *b = calloc(1, sizeof *b);
-  b->avr = avr_make_mcu_by_name("atmega2560");
-  if (!b->avr) {
+  avr_global_logger_set(quiet);
+  if (elf_read_firmware(elf, &b->firmware) || !(b->avr = avr_make_mcu_by_name("atmega2560"))) {
     free(b);
     return NULL;
   }
+  strcpy(b->firmware.mmcu, "atmega2560");
+  b->firmware.frequency = hz;
   b->avr->custom.data = b;
   avr_init(b->avr);
   b->simavr_reset = b->avr->reset;
   b->avr->reset = on_reset;
   b->avr->log = LOG_ERROR;
   b->avr->sleep = no_sleep;
-  avr_load_firmware(b->avr, &firmware);
+  avr_load_firmware(b->avr, &b->firmware);
+  b->lowest_stack = b->avr->ramend;
   for (int n = 0; n < UARTS; n++) init_uart(b, n);
+  for (int n = 0; n < b->avr->interrupts.vector_count; n++)
+    if (b->avr->interrupts.vector[n]->vector == TIMER5_OVERFLOW) b->overflow = b->avr->interrupts.vector[n];
   return b;
 }
 
@@ -229,6 +232,29 @@ static avr_cycle_count_t wake(avr_t *avr, avr_cycle_count_t when, void *param) {
   return 0;
 }
 
+/* simavr 1.6 forgets an overflow that waits to be served when the program clears another flag of the timer; the chip does
+ * not. Once its interrupt is enabled, the program clears this one by serving it only. */
+static void keep_overflow(board_t *b, int was_waiting) {
+  avr_int_table_t *table = &b->avr->interrupts;
+  int served = table->running_ptr && table->running[table->running_ptr - 1] == b->overflow;
+  if (was_waiting && !served && !avr_regbit_get(b->avr, b->overflow->raised)) avr_raise_interrupt(b->avr, b->overflow);
+}
+
+/* How deep the stack is, and how long an interrupt runs: looked at after every instruction. */
+static void measure(board_t *b) {
+  avr_t *avr = b->avr;
+  uint32_t stack = avr->data[R_SPL] | (uint32_t)avr->data[R_SPH] << 8;
+  if (stack < b->lowest_stack) b->lowest_stack = stack;
+  uint32_t running = avr->interrupts.running_ptr ? avr->interrupts.running[0]->vector : 0;
+  if (running == b->isr_vector) return;
+  if (b->isr_vector) {
+    uint32_t cycles = (uint32_t)(avr->cycle - b->isr_begun);
+    if (cycles > b->isr_longest[b->isr_vector]) b->isr_longest[b->isr_vector] = cycles;
+  }
+  b->isr_vector = running;
+  b->isr_begun = avr->cycle;
+}
+
 /* Run until the cycle, a byte on a UART of stop_uarts, or a crash; returns simavr's state. */
 int board_run(board_t *b, uint64_t until, uint32_t stop_uarts) {
   int state = b->avr->state, resets = b->resets;
@@ -237,7 +263,10 @@ int board_run(board_t *b, uint64_t until, uint32_t stop_uarts) {
   if (until > b->avr->cycle) avr_cycle_timer_register(b->avr, until - b->avr->cycle, wake, b);
   while (b->avr->cycle < until && !b->stop) {
     correct_uarts(b);
+    int waiting = avr_regbit_get(b->avr, b->overflow->raised) && avr_regbit_get(b->avr, b->overflow->enable);
     state = avr_run(b->avr);
+    keep_overflow(b, waiting);
+    measure(b);
     if (b->resets != resets) {
       resets = b->resets;
       after_reset(b);
@@ -258,13 +287,34 @@ uint64_t board_cycle(board_t *b) { return b->avr->cycle; }
 uint32_t board_overruns(board_t *b) { return b->overruns; }
 uint32_t board_cycles_per_byte(board_t *b, int uart) { return (uint32_t)b->uart[uart]->cycles_per_byte; }
 
-/* Pull the reset pin. */
-void board_reset(board_t *b) {
+/* Pull the reset pin, or let the supply sag. */
+void board_reset(board_t *b, int brown_out) {
   avr_reset(b->avr);
   avr_regbit_clear(b->avr, b->avr->reset_flags.porf);
-  avr_regbit_set(b->avr, b->avr->reset_flags.extrf);
+  avr_regbit_set(b->avr, brown_out ? b->avr->reset_flags.borf : b->avr->reset_flags.extrf);
   after_reset(b);
 }
+
+/* Address of the first symbol whose name contains the text, data without avr-gcc's offset; -1 when there is none. */
+int board_find(board_t *b, const char *text) {
+  for (uint32_t n = 0; n < b->firmware.symbolcount; n++)
+    if (strstr(b->firmware.symbol[n]->symbol, text)) return b->firmware.symbol[n]->addr & 0xFFFF;
+  return -1;
+}
+
+/* From reset to main(): memory is initialised, nothing has run. */
+void board_run_to_main(board_t *b) {
+  int address = board_find(b, "main");
+  while ((int)b->avr->pc != address && b->avr->cycle < 1000000) avr_run(b->avr);
+}
+
+void board_write_ram(board_t *b, uint32_t address, const uint8_t *bytes, uint32_t size) {
+  memcpy(b->avr->data + address, bytes, size);
+}
+
+/* Bytes between the end of RAM and the deepest stack so far. */
+uint32_t board_stack(board_t *b) { return b->avr->ramend - b->lowest_stack; }
+uint32_t board_isr_longest(board_t *b, uint32_t vector) { return vector < VECTORS ? b->isr_longest[vector] : 0; }
 
 /* Make the program hang, as a bug would: an endless jump to itself at the end of flash. */
 void board_hang(board_t *b) {

@@ -14,6 +14,7 @@ LIBRARY = Path(__file__).parent / "build" / "libboard.so"
 CLOCK_HZ = 16_000_000
 UART, PIN = 1, 2
 EEPROM_BYTES = 4096
+VECTORS = 57
 _CRASHED = (6, 7)  # cpu_Done, cpu_Crashed
 
 
@@ -63,7 +64,12 @@ def _library() -> ctypes.CDLL:
         "board_cycle": (u64, [pointer]),
         "board_overruns": (u32, [pointer]),
         "board_cycles_per_byte": (u32, [pointer, integer]),
-        "board_reset": (None, [pointer]),
+        "board_reset": (None, [pointer, integer]),
+        "board_find": (integer, [pointer, ctypes.c_char_p]),
+        "board_run_to_main": (None, [pointer]),
+        "board_write_ram": (None, [pointer, u32, ctypes.c_char_p, u32]),
+        "board_stack": (u32, [pointer]),
+        "board_isr_longest": (u32, [pointer, u32]),
         "board_hang": (None, [pointer]),
         "board_read_eeprom": (integer, [pointer, ctypes.c_char_p, u32]),
         "board_write_eeprom": (integer, [pointer, ctypes.c_char_p, u32]),
@@ -125,8 +131,30 @@ class Simulator:
             item = self._item
             yield Output(item.cycle, item.kind, item.port, item.value)
 
-    def reset(self) -> None:
-        self._library.board_reset(self._board)
+    def reset(self, brown_out: bool = False) -> None:
+        self._library.board_reset(self._board, int(brown_out))
+
+    def run_to_main(self) -> None:
+        """From power-on to ``main()``: variables have their first values, nothing has run."""
+        self._library.board_run_to_main(self._board)
+
+    def write_variable(self, name: str, value: bytes) -> None:
+        """Change a variable of the program, named by any part of its (mangled) name."""
+        address = self._library.board_find(self._board, name.encode())
+        if address < 0:
+            raise KeyError(name)
+        self._library.board_write_ram(self._board, address, value, len(value))
+
+    @property
+    def stack_bytes(self) -> int:
+        """Deepest stack so far."""
+        return self._library.board_stack(self._board)
+
+    @property
+    def longest_isr_cycles(self) -> dict[int, int]:
+        """Longest run so far of every interrupt vector that ran."""
+        longest = {v: self._library.board_isr_longest(self._board, v) for v in range(1, VECTORS)}
+        return {vector: cycles for vector, cycles in longest.items() if cycles}
 
     def hang(self) -> None:
         self._library.board_hang(self._board)

@@ -92,3 +92,14 @@ TEST_CASE("an edge between reading the edges and the pin keeps its own time") {
   CHECK(change.t_us == 1007);
   CHECK(change.edges == 1);
 }
+
+TEST_CASE("before every change, and only then, it says that one may settle") {
+  Debouncer debouncer;
+  ButtonChange change;
+  CHECK_FALSE(debouncer.settles_within(2500, 0));
+  debouncer.edge({1000, true});
+  CHECK_FALSE(debouncer.settles_within(2500, 1000 + DEBOUNCE_US - 2501));
+  CHECK(debouncer.settles_within(2500, 1000 + DEBOUNCE_US - 2500));
+  REQUIRE(debouncer.poll(1000 + DEBOUNCE_US, true, change));
+  CHECK_FALSE(debouncer.settles_within(2500, 1000 + DEBOUNCE_US));
+}

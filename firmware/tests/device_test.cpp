@@ -14,15 +14,21 @@ struct Bench {
   FakeButton button;
   FakeSettings settings;
   Device device{host, servo, button, settings, {0x12345678, 7, ResetCause::Power, {512, 812}}};
-  uint32_t t = 0;
+  uint32_t t;
 
-  Bench() { device.begin(0); }
-  void run(uint32_t until_us) {
-    for (; elapsed_us(t, until_us) > 0; t += 200) {
+  explicit Bench(uint32_t start_us = 0) : t(start_us) { device.begin(t); }
+  void run(uint32_t duration_us) {
+    for (const uint32_t end = t + duration_us; elapsed_us(t, end) > 0; t += 200) {
       host.clock_us = t;
       device.poll(t);
     }
   }
+  // From now on the servo answers, with what was written last.
+  void find_servo() {
+    servo.answers = true;
+    run(100000);
+  }
+  uint16_t goal() const { return get_u16(&servo.block[6]); }
 };
 
 }  // namespace
@@ -44,7 +50,7 @@ TEST_CASE("a press is sent twice with its raw edge time and one number") {
   Bench bench;
   bench.run(10000);
   bench.button.change(9000, true);
-  bench.run(100000);
+  bench.run(90000);
   const auto sent = bench.host.messages<ButtonMessage>();
   REQUIRE(sent.size() == 2);
   for (const auto &one : sent) {
@@ -58,7 +64,7 @@ TEST_CASE("a ping is answered with its arrival and the wait on the wire") {
   Bench bench;
   bench.run(200000);
   bench.host.deliver(PingMessage{}, 0);
-  bench.run(201000);
+  bench.run(1000);
   const auto pongs = bench.host.messages<PongMessage>();
   REQUIRE(pongs.size() == 1);
   CHECK(pongs[0].header.t_us == 200000);
@@ -74,7 +80,7 @@ TEST_CASE("stops are checked, kept and reported") {
   bench.run(1000);
   command.argument = 520;  // on the open stop
   bench.host.deliver(command, 2);
-  bench.run(2000);
+  bench.run(1000);
   REQUIRE(bench.settings.saved.size() == 1);
   CHECK(bench.settings.saved[0].closed == 600);
   const auto acks = bench.host.messages<AckMessage>();
@@ -114,6 +120,37 @@ TEST_CASE("a silent servo is a fault that the host hears of") {
   REQUIRE(faults.size() == 1);
   CHECK(faults[0].message.fault == Fault::ServoMissing);
   CHECK(bench.device.state() == State::Fault);
+}
+
+TEST_CASE("an override ends when its host falls silent, also across the wrap of the clock, and lasts while it speaks") {
+  for (uint32_t start : {0u, 0xFFFFFFFFu - 1500000u}) {
+    Bench bench(start);
+    bench.find_servo();
+    CommandMessage command;
+    command.command = Command::Close;
+    bench.host.deliver(command, 1);
+    for (int second = 0; second < 5; second++) {
+      bench.run(1000000);
+      CHECK(bench.goal() == 812);
+      bench.host.deliver(PingMessage{});
+    }
+    bench.run(1900000);
+    CHECK(bench.goal() == 812);
+    bench.run(200000);
+    CHECK(bench.goal() == 512);
+  }
+}
+
+TEST_CASE("a flood from the host costs a turn no more than its share, and no press") {
+  Bench bench;
+  bench.find_servo();
+  bench.host.incoming.assign(5000, 0x55);
+  bench.button.change(bench.t, true);
+  const size_t before = bench.host.incoming.size();
+  bench.run(200);
+  CHECK(bench.host.incoming.size() >= before - 2 * BYTES_PER_TURN);
+  bench.run(DEBOUNCE_US + 400);
+  CHECK(bench.goal() == 812);
 }
 
 TEST_CASE("the boot counter survives a torn write of either slot") {

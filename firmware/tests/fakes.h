@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include <algorithm>
 #include <deque>
 #include <vector>
 
@@ -62,10 +63,17 @@ struct FakeServoPort final : gripper::ServoPort {
   std::vector<std::vector<uint8_t>> packets;
   std::deque<uint8_t> incoming;
   bool busy = false;
+  bool answers = false;  // by itself, from the registers 24…46; its position is its goal
+  std::vector<uint8_t> block = std::vector<uint8_t>(23, 0);
 
   void send(const uint8_t *bytes, uint8_t count) override {
     packets.emplace_back(bytes, bytes + count);
     incoming.clear();
+    if (!answers) return;
+    const bool write = bytes[4] == 3;
+    if (write) std::copy(bytes + 6, bytes + count - 1, block.begin() + (bytes[5] - 24));
+    std::copy(block.begin() + 6, block.begin() + 8, block.begin() + 12);
+    answer(0, write ? std::vector<uint8_t>() : block);
   }
   bool sending() const override { return busy; }
   bool read(uint8_t &byte) override {

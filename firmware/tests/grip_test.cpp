@@ -158,20 +158,21 @@ TEST_CASE("heat opens, switches off, and is not retried until cool and let go") 
   CHECK(bench.grip.state() == State::Closing);
 }
 
-TEST_CASE("a servo lost in mid-grip is a fault; back again, the grip goes on as the button wants") {
+TEST_CASE("a servo lost in mid-grip is a fault; back again, the fingers do as the button wants") {
   Bench bench;
   bench.obstacle = 650;
   bench.step(10);
   bench.press();
   bench.step(60);
-  const ServoTarget hold = bench.grip.target();
   bench.grip.health(ServoHealth::Missing, bench.t);
   CHECK(bench.grip.state() == State::Fault);
   CHECK(bench.listener.faults.back().fault == Fault::ServoMissing);
   SUBCASE("still pressed") {
     bench.step();
+    CHECK(bench.grip.state() == State::Closing);
+    bench.step(30);
     CHECK(bench.grip.state() == State::Holding);
-    CHECK(bench.grip.target() == hold);
+    CHECK(bench.grip.target().goal == 655);
   }
   SUBCASE("let go meanwhile") {
     bench.release();
@@ -179,6 +180,35 @@ TEST_CASE("a servo lost in mid-grip is a fault; back again, the grip goes on as 
     CHECK(bench.grip.state() == State::Opening);
   }
   CHECK_FALSE(bench.listener.faults.back().active);
+}
+
+TEST_CASE("a servo that is lost and found closes nothing that heat or overload has opened") {
+  for (ServoHealth loss : {ServoHealth::Missing, ServoHealth::Garbled}) {
+    for (bool heat : {true, false}) {
+      Bench bench;
+      bench.obstacle = 650;
+      bench.step(10);
+      bench.press();
+      bench.step(60);
+      if (heat)
+        bench.temperature = 70;
+      else
+        bench.error = dynamixel::ERROR_OVERLOAD;
+      bench.step();
+      bench.error = 0;
+      bench.step(200);
+      bench.temperature = 40;
+      bench.step();
+      CHECK_FALSE(bench.grip.motor_fault());
+      bench.grip.health(loss, bench.t);
+      bench.step(30);
+      CHECK(bench.grip.state() == State::Fault);  // still pressed
+      CHECK(bench.grip.target().goal == 512);
+      bench.release();
+      bench.step();
+      CHECK(bench.grip.state() == State::Idle);
+    }
+  }
 }
 
 TEST_CASE("the host overrides the button and gives it back") {

@@ -33,20 +33,20 @@ struct Bench {
   // One transaction: the servo answers whatever is sent. True when it was a completed reading.
   bool exchange(uint8_t error, const std::vector<uint8_t> &block, uint8_t spoil = 0) {
     const size_t before = port.packets.size();
-    while (port.packets.size() == before) servo.poll(t += 500, reading);
+    while (port.packets.size() == before) servo.poll(t += 500, false, reading);
     if (port.packets.back()[4] == 2)
       port.answer(error, block, spoil);
     else
       port.answer(error, {}, spoil);
     bool done = false;
-    while (!port.incoming.empty()) done |= servo.poll(t += 20, reading);
+    while (!port.incoming.empty()) done |= servo.poll(t += 20, false, reading);
     return done;
   }
   void timeout() {
     const size_t before = port.packets.size();
-    while (port.packets.size() == before) servo.poll(t += 500, reading);
+    while (port.packets.size() == before) servo.poll(t += 500, false, reading);
     const uint16_t timeouts = servo.timeouts();
-    while (servo.timeouts() == timeouts) servo.poll(t += 400, reading);
+    while (servo.timeouts() == timeouts) servo.poll(t += 400, false, reading);
   }
   size_t writes() const {
     size_t n = 0;
@@ -97,7 +97,7 @@ TEST_CASE("random bytes never harm the parser") {
   for (int i = 0; i < 300000; i++) {
     const uint8_t byte = random() % 3 ? uint8_t(random()) : uint8_t(0xFF);
     if (parser.feed(byte) != StatusParser::Result::Incomplete) parser.start(1);
-    REQUIRE(parser.count() <= dynamixel::MAX_PARAMETERS);
+    if (parser.count() > dynamixel::MAX_PARAMETERS) FAIL("more parameters than there is room for");
   }
 }
 
@@ -165,4 +165,16 @@ TEST_CASE("a write that was not answered is repeated") {
   bench.timeout();
   bench.exchange(0, {});
   CHECK(bench.writes() == 2);
+}
+
+TEST_CASE("a reserved bus begins no reading, but a command goes out at once") {
+  Bench bench;
+  find(bench);
+  const size_t before = bench.port.packets.size();
+  for (int i = 0; i < 100; i++) bench.servo.poll(bench.t += 500, true, bench.reading);
+  CHECK(bench.port.packets.size() == before);
+  bench.servo.set_target(ON);
+  bench.servo.poll(bench.t += 500, true, bench.reading);
+  REQUIRE(bench.port.packets.size() == before + 1);
+  CHECK(bench.port.packets.back()[4] == 3);
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from serial import SerialTimeoutException
 
 from capture_app.gripper.ports import find_gripper
 from capture_app.gripper.protocol import PROTOCOL_VERSION, HelloMessage, encode
@@ -62,6 +63,54 @@ def test_it_is_found_behind_others_that_are_closed_again() -> None:
     port, hello = find({"a": other, "b": PermissionError("no"), "c": gripper})
     assert port is gripper and hello == HELLO
     assert other.closed and not gripper.closed
+
+
+class Chatterbox(FakePort):
+    """Another device that never stops talking."""
+
+    def __init__(self) -> None:
+        super().__init__(b"")
+
+    @property
+    def in_waiting(self) -> int:
+        return 1_000_000
+
+    def read(self, size: int = 1) -> bytes:
+        return b"T=21.5;" * (size // 7 + 1)
+
+
+class LateGripper(FakePort):
+    """Answers when its bootloader has finished."""
+
+    def __init__(self, clock: VirtualClock, ready_ns: int) -> None:
+        super().__init__(b"\x00" + encode(HELLO))
+        self._clock, self._ready_ns = clock, ready_ns
+
+    def write(self, data: bytes) -> int:
+        return super().write(data) if self._clock.now_ns() >= self._ready_ns else len(data)
+
+
+class Stuck(FakePort):
+    """Takes nothing."""
+
+    def write(self, data: bytes) -> int:
+        raise SerialTimeoutException("Write timeout")
+
+
+def test_silent_talking_and_stuck_neighbours_do_not_keep_the_gripper_waiting() -> None:
+    clock = VirtualClock()
+    gripper = LateGripper(clock, 2_500_000_000)
+    ports = {"a": FakePort(b""), "b": Chatterbox(), "c": Stuck(b""), "d": gripper, "e": FakePort(b"")}
+    start_ns = clock.now_ns()
+    port, _ = find_gripper(None, clock, lambda: ports, opener(ports))
+    assert port is gripper and not gripper.closed
+    assert all(other.closed for name, other in ports.items() if name != "d")
+    assert clock.now_ns() - start_ns < 3_000_000_000
+
+
+def test_every_port_that_was_tried_is_told_about() -> None:
+    with pytest.raises(GripperLinkError, match=r"(?s)a .*does not answer.*b .*does not answer"):
+        find({"a": FakePort(b""), "b": Chatterbox()})
 
 
 @pytest.mark.parametrize(

@@ -20,17 +20,17 @@ S = 1_000_000_000
 
 
 @cache
-def build() -> None:
-    """Build firmware and simulator when they are not (a second when they are)."""
-    for folder in ("firmware", "digital_twin/avr"):
-        subprocess.run(["make", "-s", "-C", str(ROOT / folder), "all"], check=True, capture_output=True)
+def make(folder: str, target: str = "all") -> None:
+    """Build what is not built yet."""
+    subprocess.run(["make", "-s", "-C", str(ROOT / folder), target], check=True, capture_output=True)
 
 
 class Bench:
     """Board and link together; ``events`` and ``samples`` collect what the link delivers."""
 
     def __init__(self, obstacle: float | None = None, *, polls: bool = True, **board: object) -> None:
-        build()
+        make("firmware")
+        make("digital_twin/avr")
         self.plant = FreePlant(obstacle_ticks=obstacle)
         self.servo = VirtualAX12(self.plant)
         self.board = Board(servo=self.servo, **board)

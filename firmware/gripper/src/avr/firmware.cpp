@@ -43,7 +43,8 @@ void firmware_begin() {
   servo.begin();
   clock_begin();
   tick_begin();
-  device().begin(now_us());
+  Device &d = device();  // counting the boot in EEPROM takes milliseconds: only then is it now
+  d.begin(now_us());
   wdt_enable(WDTO_250MS);
 }
 

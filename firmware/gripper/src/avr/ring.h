@@ -34,7 +34,7 @@ class Ring {
   // The item must be in memory before the index says so.
   static void barrier() { asm volatile("" ::: "memory"); }
 
-  T items_[SIZE];
+  T items_[SIZE] = {};
   volatile uint8_t head_ = 0;
   volatile uint8_t tail_ = 0;
 };

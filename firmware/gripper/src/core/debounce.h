@@ -23,6 +23,10 @@ class Debouncer {
   // True when a change has settled by `now_us`. `level` is the pin now: it decides when an edge was lost.
   bool poll(uint32_t now_us, bool level, ButtonChange &change);
 
+  // Whether a change may settle within the next `us`.
+  bool settles_within(int32_t us, uint32_t now_us) const {
+    return unsettled_ && elapsed_us(last_us_, now_us) >= int32_t(DEBOUNCE_US) - us;
+  }
   bool pressed() const { return stable_; }
   uint16_t short_presses() const { return short_presses_; }
 

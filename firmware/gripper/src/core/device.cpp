@@ -5,6 +5,7 @@ namespace gripper {
 namespace {
 
 constexpr uint16_t MIN_STROKE = 20;  // ticks
+constexpr uint8_t EDGES_PER_TURN = 32;
 
 }  // namespace
 
@@ -19,7 +20,9 @@ Device::Device(HostPort &host, ServoPort &servo, ButtonPort &button, SettingsPor
     : host_(host), servo_(servo), button_(button), settings_(settings), boot_(boot), grip_(boot.stops, *this) {}
 
 void Device::begin(uint32_t now_us) {
-  now_us_ = stats_us_ = now_us;
+  now_us_ = stats_us_ = host_heard_us_ = now_us;
+  host_.begin(now_us);
+  servo_.begin(now_us);
   send_hello();
 }
 
@@ -35,10 +38,11 @@ void Device::poll(uint32_t now_us) {
 
 void Device::poll_button() {
   Edge edge;
-  while (button_.read(edge)) debouncer_.edge(edge);
+  for (uint8_t left = EDGES_PER_TURN; left && button_.read(edge); left--) debouncer_.edge(edge);
   ButtonChange change;
   if (!debouncer_.poll(now_us_, button_.pressed(), change)) return;
   grip_.button(change.pressed, now_us_);
+  poll_servo();  // the fingers before the news of them
   if (button_repeat_) send_button();  // the copy of the change before, early
   button_message_.pressed = change.pressed;
   button_message_.edges = change.edges;
@@ -54,7 +58,7 @@ void Device::send_button() { host_.send(button_message_, button_t_us_, Importanc
 void Device::poll_servo() {
   servo_.set_target(grip_.target());
   ServoReading reading;
-  const bool complete = servo_.poll(now_us_, reading);
+  const bool complete = servo_.poll(now_us_, debouncer_.settles_within(SERVO_BUSY_US, now_us_), reading);
   grip_.health(servo_.health(), now_us_);
   if (!complete) return;
   grip_.reading(reading);
@@ -74,6 +78,7 @@ void Device::poll_servo() {
 void Device::poll_host() {
   uint32_t t_us;
   if (!host_.receive(t_us)) return;
+  host_heard_us_ = now_us_;
   PingMessage ping;
   CommandMessage command;
   if (host_.as(ping)) {
@@ -131,6 +136,9 @@ void Device::poll_timers() {
     button_repeat_ = false;
     send_button();
   }
+  // A host that forced the fingers and then vanished must not leave a person with a dead button.
+  if (grip_.overridden() && elapsed_us(host_heard_us_, now_us_) >= int32_t(OVERRIDE_MS) * 1000)
+    grip_.wish(Wish::FollowButton, now_us_);
   if (elapsed_us(stats_us_, now_us_) >= int32_t(STATS_PERIOD_MS) * 1000) {
     stats_us_ += uint32_t(STATS_PERIOD_MS) * 1000;
     send_stats();

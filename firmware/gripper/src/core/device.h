@@ -54,6 +54,7 @@ class Device final : private GripListener {
   Grip grip_;
   uint32_t now_us_ = 0;
   uint32_t stats_us_ = 0;
+  uint32_t host_heard_us_ = 0;
   uint32_t button_sent_us_ = 0;
   bool button_repeat_ = false;
   uint32_t button_t_us_ = 0;

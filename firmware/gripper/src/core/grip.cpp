@@ -55,18 +55,12 @@ void Grip::health(ServoHealth health, uint32_t now_us) {
   set_fault(Fault::ServoMissing, missing, 0, now_us);
   set_fault(Fault::ServoGarbled, garbled, 0, now_us);
   const bool lost = missing || garbled;
-  if (lost && !was_lost && state_ != State::Fault) {
-    resumed_ = state_;
+  if (lost && !was_lost) {
+    resumes_ = started_ && state_ != State::Fault;
     enter(State::Fault, now_us);
   }
-  if (was_lost && !lost && !motor_fault() && started_) {  // go on where it was; the target is written anew
-    if (resumed_ == State::Closing || resumed_ == State::Opening) {
-      wants_closed() ? close(now_us) : open(now_us);
-    } else {
-      enter(resumed_, now_us);
-      follow_wish(now_us);
-    }
-  }
+  // Without power the fingers went their own way: what was held is felt for anew.
+  if (was_lost && !lost && resumes_) wants_closed() ? close(now_us) : open(now_us);
 }
 
 void Grip::set_fault(Fault fault, bool on, uint8_t detail, uint32_t t_us) {

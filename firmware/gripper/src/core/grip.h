@@ -57,6 +57,7 @@ class Grip {
 
   State state() const { return state_; }
   const ServoTarget &target() const { return target_; }
+  bool overridden() const { return wish_ != Wish::FollowButton; }
   bool motor_fault() const { return active(Fault::Overload) || active(Fault::Overheat); }
   const Stops &stops() const { return stops_; }
 
@@ -81,12 +82,12 @@ class Grip {
   GripListener &listener_;
   const GripConfig config_;
   State state_ = State::Idle;
-  State resumed_ = State::Idle;  // where a lost servo was
   ServoTarget target_ = {false, 0, 0, 0};
   Wish wish_ = Wish::FollowButton;
   bool pressed_ = false;
   bool contact_ = false;
   bool started_ = false;    // the fingers have been brought to a known place once
+  bool resumes_ = false;    // a lost servo goes on when it is back: it was lost in no other fault
   uint8_t faults_ = 0;      // bit per Fault
   uint16_t position_ = 0;
   uint32_t entered_us_ = 0;

@@ -15,7 +15,7 @@ void Host::send_body(uint8_t type, const uint8_t *body, uint8_t size, uint32_t t
 
 bool Host::receive(uint32_t &t_us) {
   uint8_t byte;
-  while (port_.read(byte, t_us))
+  for (uint8_t left = BYTES_PER_TURN; left && port_.read(byte, t_us); left--)
     if (reader_.feed(byte)) return true;
   return false;
 }

@@ -16,11 +16,16 @@ constexpr uint32_t PREPARE_US = 104;
 // Room that readings leave for events.
 constexpr uint8_t EVENT_ROOM = 128;
 
+// What one turn takes at most: a host that floods the line must not keep the grip waiting.
+constexpr uint8_t BYTES_PER_TURN = 16;
+
 enum class Importance : uint8_t { Reading, Event };
 
 class Host {
  public:
   explicit Host(HostPort &port) : port_(port) {}
+
+  void begin(uint32_t now_us) { wire_free_us_ = now_us; }
 
   template <class Message>
   void send(const Message &message, uint32_t t_us, Importance importance) {

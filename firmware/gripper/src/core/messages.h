@@ -14,6 +14,7 @@ constexpr uint16_t CLOSED_STOP_TICKS = 812;  // Servo position with the fingers 
 constexpr uint16_t MAX_TICKS = 1023;  // Largest servo position.
 constexpr uint16_t SERVO_PERIOD_MS = 10;  // Time between two SERVO readings.
 constexpr uint16_t STATS_PERIOD_MS = 1000;  // Time between two STATS messages.
+constexpr uint16_t OVERRIDE_MS = 2000;  // `open` and `close` end when the host is silent for this time: the button counts again.
 constexpr uint16_t BUTTON_REPEAT_MS = 40;  // A BUTTON message is sent again after this time, in case the first was damaged.
 
 // Why the device started (a bootloader may have cleared the reason: unknown).

@@ -19,7 +19,7 @@ constexpr uint8_t VOLTAGE = 42 - TORQUE_ENABLE;
 constexpr uint8_t TEMPERATURE = 43 - TORQUE_ENABLE;
 constexpr uint8_t MOVING = 46 - TORQUE_ENABLE;
 constexpr uint8_t WRITE_SIZE = 12;
-constexpr uint8_t BYTES_PER_TURN = 8;  // parsing is no faster than the wire: without a limit a turn would last a packet
+constexpr uint8_t ANSWER_BYTES_PER_TURN = 8;  // parsing is no faster than the wire: without a limit a turn would last a packet
 constexpr uint8_t COMPLIANCE_MARGIN = 1;  // ticks
 constexpr uint8_t COMPLIANCE_SLOPE = 32;  // ticks
 
@@ -37,9 +37,9 @@ void Servo::set_target(const ServoTarget &target) {
   to_write_ = true;
 }
 
-bool Servo::poll(uint32_t now_us, ServoReading &reading) {
+bool Servo::poll(uint32_t now_us, bool reserved, ServoReading &reading) {
   if (bus_ == Bus::Free) {
-    begin(now_us);
+    start(now_us, reserved);
     return false;
   }
   if (bus_ == Bus::Sending) {
@@ -52,7 +52,7 @@ bool Servo::poll(uint32_t now_us, ServoReading &reading) {
     sent_us_ = now_us;
   }
   uint8_t byte;
-  for (uint8_t left = BYTES_PER_TURN; left && port_.read(byte); left--) {
+  for (uint8_t left = ANSWER_BYTES_PER_TURN; left && port_.read(byte); left--) {
     const auto result = parser_.feed(byte);
     if (result == dynamixel::StatusParser::Result::Packet) return succeed(now_us, reading);
     if (result == dynamixel::StatusParser::Result::Damaged) {
@@ -64,8 +64,8 @@ bool Servo::poll(uint32_t now_us, ServoReading &reading) {
   return false;
 }
 
-void Servo::begin(uint32_t now_us) {
-  const bool due = elapsed_us(next_read_us_, now_us) >= 0;
+void Servo::start(uint32_t now_us, bool reserved) {
+  const bool due = !reserved && elapsed_us(next_read_us_, now_us) >= 0;
   writing_ = to_write_ && health_ == ServoHealth::Present;
   if (!writing_ && !due) return;
   begun_us_ = now_us;

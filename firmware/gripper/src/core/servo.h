@@ -14,6 +14,8 @@ constexpr uint32_t SERVO_PERIOD_US = uint32_t(SERVO_PERIOD_MS) * 1000;
 constexpr uint32_t SERVO_SEARCH_US = 100000;  // between two attempts while it is missing
 // Longest answer: 29 bytes at 1 Mbaud after the factory's return delay of 500 us.
 constexpr uint32_t SERVO_TIMEOUT_US = 1500;
+// Longest transaction, with the turns of the main loop before and after it.
+constexpr int32_t SERVO_BUSY_US = 2500;
 constexpr uint8_t FAILURES_TO_LOSE = 5;
 constexpr uint8_t ANSWERS_TO_FIND = 3;
 
@@ -48,9 +50,10 @@ class Servo {
  public:
   explicit Servo(ServoPort &port) : port_(port) {}
 
+  void begin(uint32_t now_us) { next_read_us_ = now_us; }
   void set_target(const ServoTarget &target);
-  // Drives the bus; true when a reading was completed.
-  bool poll(uint32_t now_us, ServoReading &reading);
+  // Drives the bus; true when a reading was completed. No reading begins while `reserved`: a command is expected.
+  bool poll(uint32_t now_us, bool reserved, ServoReading &reading);
 
   ServoHealth health() const { return health_; }
   uint16_t timeouts() const { return timeouts_; }
@@ -59,7 +62,7 @@ class Servo {
  private:
   enum class Bus : uint8_t { Free, Sending, Waiting };
 
-  void begin(uint32_t now_us);
+  void start(uint32_t now_us, bool reserved);
   void send_target();
   void send_read();
   bool succeed(uint32_t now_us, ServoReading &reading);
