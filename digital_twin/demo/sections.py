@@ -53,7 +53,11 @@ def recording_section(session: Session) -> Section:
         f"{health['servo_samples']} servo readings."
     )
     fit = session.meta["gripper"]["clock_fit"]
-    clock = f"drift {fit['drift_ppm']:+.0f} ppm, uncertainty ± {fit['uncertainty_ns'] * 1e-6:.2f} ms"
+    clock = (
+        f"drift {fit['drift_ppm']:+.0f} ppm, uncertainty ± {fit['uncertainty_ns'] * 1e-6:.2f} ms"
+        if fit
+        else "not known at the end of the recording"
+    )
     timeline = figures.timeline(events, servo, attempts, int(session.times_ns[0]))
     return {"text": text, "picks": picks, "timeline": picture(timeline), "clock": clock}
 
