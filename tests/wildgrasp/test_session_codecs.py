@@ -21,13 +21,16 @@ from wildgrasp.sessions.arrays import pack_arrays, unpack_arrays
 from wildgrasp.sessions.codecs import (
     color_size,
     decode_color,
-    decode_depth,
     decode_mask,
-    depth_size,
     encode_color,
-    encode_depth,
     encode_mask,
 )
+from wildgrasp.sessions.depth import DepthEncoder, decode_depth, depth_size
+
+
+def encode_depth(depth):
+    return DepthEncoder().encode(depth)
+
 
 quick = settings(max_examples=80, deadline=None, derandomize=True)
 images = array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=40)

@@ -12,6 +12,7 @@ from wildgrasp.errors import CameraError, GripperLinkError, SessionError
 from wildgrasp.sessions import recorder as recorder_module
 from wildgrasp.sessions.check import Status, check_session
 from wildgrasp.sessions.events import GripperEvent, ServoSample
+from wildgrasp.sessions.frames import FrameEncoder
 from wildgrasp.sessions.recorder import Recorder, RecorderConfig
 from wildgrasp.sessions.repair import repair_session
 from wildgrasp.sessions.session import Session
@@ -35,7 +36,7 @@ def record(tmp_path):
 
 def test_all_frames_of_a_camera_are_recorded_in_order(record, tmp_path, make_camera, make_frame, make_gripper):
     said = [GripperEvent(5, "press"), ServoSample(6, 0.5, 0.0, 0.0)]
-    summary = record(make_camera(make_frame(i) for i in range(25)), make_gripper([], said), queue_frames=30)
+    summary = record(make_camera(make_frame(i) for i in range(25)), make_gripper([], said), queue_s=1.0)
     assert (summary.frames, summary.lost_frames, summary.events, summary.servo_samples) == (25, 0, 1, 1)
     assert summary.ended_early == ""
     with Session(tmp_path / "s") as session:
@@ -46,15 +47,15 @@ def test_all_frames_of_a_camera_are_recorded_in_order(record, tmp_path, make_cam
 
 def test_the_camera_never_waits_and_drops_are_counted(tmp_path, make_camera, make_frame, monkeypatch):
     gate = threading.Event()
-    encode = recorder_module.encode_frame
+    encode = FrameEncoder.encode
 
-    def blocked(frame, quality):
+    def blocked(self, frame):
         gate.wait(20)
-        return encode(frame, quality)
+        return encode(self, frame)
 
-    monkeypatch.setattr(recorder_module, "encode_frame", blocked)
+    monkeypatch.setattr(FrameEncoder, "encode", blocked)
     camera = make_camera(make_frame(i) for i in range(40))
-    recorder = Recorder(camera, None, tmp_path / "s", config=RecorderConfig(queue_frames=5))
+    recorder = Recorder(camera, None, tmp_path / "s", config=RecorderConfig(queue_s=5 / 30))
     recorder.start()
     assert recorder.wait_ended(20)  # all 40 were taken from the camera though nothing is encoded yet
     assert recorder.status().lost_frames >= 40 - 7
@@ -196,7 +197,7 @@ def test_a_disk_that_fills_up_ends_the_recording_cleanly(tmp_path, make_camera, 
             i += 1
             stop.wait(0.001)
 
-    recorder = Recorder(make_camera(endless()), None, tmp_path / "s", config=RecorderConfig(sync_s=0.001))
+    recorder = Recorder(make_camera(endless()), None, tmp_path / "s", config=RecorderConfig(health_s=0.001))
     recorder.start()
     while recorder.status().recording:
         stop.wait(0.001)
@@ -229,7 +230,7 @@ def test_a_disk_that_refuses_costs_no_whole_frame(tmp_path, make_camera, make_fr
         return original(self, *args)
 
     monkeypatch.setattr(BlobWriter, name, failing)
-    config = RecorderConfig(sync_s=0.0, poll_s=0.001)
+    config = RecorderConfig(sync_s=0.0001, poll_s=0.001)
     recorder = Recorder(make_camera(make_frame(i) for i in range(20)), None, tmp_path / "s", config=config)
     recorder.start()
     started = True
@@ -248,10 +249,10 @@ def test_a_disk_that_refuses_costs_no_whole_frame(tmp_path, make_camera, make_fr
 
 
 def test_a_bug_in_an_encoder_reaches_whoever_stops(tmp_path, make_camera, make_frame, monkeypatch):
-    def broken(frame, quality):
+    def broken(self, frame):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(recorder_module, "encode_frame", broken)
+    monkeypatch.setattr(FrameEncoder, "encode", broken)
     recorder = Recorder(make_camera(make_frame(i) for i in range(100)), None, tmp_path / "s")
     recorder.start()
     recorder.wait_ended(20)

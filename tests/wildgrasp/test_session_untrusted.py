@@ -228,12 +228,14 @@ def test_a_forged_note_of_a_repair_is_survived(session, value):
 
 
 def test_a_frame_of_another_size_is_refused_and_left_out_by_repair(session, make_frame, camera_info):
-    from wildgrasp.sessions.codecs import encode_color, encode_depth
-    from wildgrasp.sessions.frames import pack_frame, with_id
+    from wildgrasp.sessions.codecs import encode_color
+    from wildgrasp.sessions.depth import DepthEncoder
+    from wildgrasp.sessions.frames import EncodedFrame
 
-    payload = pack_frame(0, encode_color(np.zeros((4, 4, 3), np.uint8)), encode_depth(np.zeros((4, 4), np.uint16)))
+    small = np.zeros((4, 4), np.uint16)
+    frame = EncodedFrame(0, 0, encode_color(np.zeros((4, 4, 3), np.uint8)), DepthEncoder().encode(small))
     out = BlobWriter(session / "blobs" / "000000.wgb")
-    ref = out.append(Kind.FRAME, 10**10, with_id(4, payload))
+    ref = out.append(Kind.FRAME, 10**10, *frame.payload(4))
     out.close()
     sql(session, "INSERT INTO frames VALUES (4, ?, 0, ?, ?)", 10**10, ref.file, ref.offset)
     with Session(session) as opened, pytest.raises(SessionError, match="size"):

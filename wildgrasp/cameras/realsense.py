@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wildgrasp.cameras.base import CameraInfo, RGBDFrame
 from wildgrasp.cameras.device_clock import DeviceClock
 from wildgrasp.clocks import Clock, MonotonicClock
 from wildgrasp.errors import CameraError
-from wildgrasp.geometry import PinholeCamera
+from wildgrasp.geometry import PinholeCamera, pose, to_vector
 
 try:
     import pyrealsense2 as rs
@@ -164,6 +165,9 @@ class RealSenseCamera:
             intrinsics=PinholeCamera(lens.width, lens.height, lens.fx, lens.fy, lens.ppx, lens.ppy),
             depth_scale=self._depth_scale,
             fps=float(self._config.fps),
+            T_color_depth=tuple(to_vector(extrinsics(depth, color)).tolist()),
+            usb=usb,
+            exposure_us=self._config.exposure_us,
         )
 
     def _stream(self, device: Any, stream: Any, formats: tuple[Any, ...], usb: str) -> tuple[Any, Any]:
@@ -221,6 +225,12 @@ def is_pair(frames: Any, fps: float) -> bool:
     if depth.get_frame_timestamp_domain() != color.get_frame_timestamp_domain():
         return True  # their stamps cannot be compared
     return abs(depth.get_timestamp() - color.get_timestamp()) < PAIR_PERIODS * 1000 / fps
+
+
+def extrinsics(source: Any, target: Any) -> NDArray[np.float64]:
+    """T_target_source [4, 4] of two stream profiles."""
+    found = source.get_extrinsics_to(target)
+    return pose(np.array(found.rotation).reshape(3, 3).T, np.array(found.translation))  # it is stored by columns
 
 
 def _info(device: Any, key: Any) -> str:

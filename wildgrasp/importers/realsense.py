@@ -11,8 +11,8 @@ import numpy as np
 from rich.progress import Progress
 
 from wildgrasp.cameras.base import CameraInfo, RGBDFrame
-from wildgrasp.cameras.realsense import is_pair
-from wildgrasp.geometry import PinholeCamera
+from wildgrasp.cameras.realsense import extrinsics, is_pair
+from wildgrasp.geometry import PinholeCamera, to_vector
 from wildgrasp.importers.source import DatasetError, new_session
 
 TIMEOUT_MS = 2000  # without a frame for this long, the recording is at its end
@@ -89,6 +89,7 @@ def _describe(rs: Any, file: Path, profile: Any) -> CameraInfo:
         intrinsics=PinholeCamera(lens.width, lens.height, lens.fx, lens.fy, lens.ppx, lens.ppy),
         depth_scale=device.first_depth_sensor().get_depth_scale(),
         fps=float(color.fps()),
+        T_color_depth=tuple(to_vector(extrinsics(streams[rs.stream.depth], color)).tolist()),
     )
 
 

@@ -118,13 +118,13 @@ def _check_recorded(report: CheckReport, found: Survey) -> None:
 
 def _note_silences(report: CheckReport, times: np.ndarray, period_ns: int, found: Survey) -> None:
     starts = np.flatnonzero(np.diff(times) > GAP_PERIODS * period_ns)
-    listed = [(gap["t_start_ns"], gap["t_end_ns"]) for gap in found.gaps]
+    listed = [(gap.t_start_ns, gap.t_end_ns) for gap in found.gaps]
     silent = [i for i in starts if not any(a <= times[i + 1] and b >= times[i] for a, b in listed)]
     if silent:
         longest = max(int(times[i + 1] - times[i]) for i in silent)
         seconds = f"{longest * 1e-9:.2f} s"
         report.note(f"{len(silent)} pauses between frames are not listed as gaps; the longest is {seconds}.")
-    lost = sum(gap["lost_frames"] for gap in found.gaps)
+    lost = sum(gap.lost_frames for gap in found.gaps)
     if lost:
         report.note(f"{lost} frames were lost while recording, in {len(listed)} listed gaps.")
 
@@ -133,9 +133,9 @@ def _note_unanswered(report: CheckReport, found: Survey) -> None:
     """Presses of the button that no finger motion follows, where the fingers were open and watched."""
     if not found.servo:
         return
-    samples = sorted((sample["t_ns"], sample["opening"]) for sample in found.servo)
+    samples = sorted((sample.t_ns, sample.opening) for sample in found.servo)
     times, opening = np.array([s[0] for s in samples]), np.array([s[1] for s in samples])
-    presses = [event["t_ns"] for event in found.events if event["kind"] == "press"]
+    presses = [event.t_ns for event in found.events if event.kind == "press"]
     unanswered = 0
     for t_ns in presses:
         window = opening[np.searchsorted(times, t_ns) : np.searchsorted(times, t_ns + REACTION_NS)]

@@ -15,6 +15,7 @@ from typing import Any
 from wildgrasp.errors import SessionError
 from wildgrasp.sessions import rows, schema
 from wildgrasp.sessions.blobs import read_record
+from wildgrasp.sessions.events import Gap
 from wildgrasp.sessions.index import NewerFormatError, camera_from_json, open_index
 from wildgrasp.sessions.layout import INDEX_FILES, INDEX_NAME, FolderLock, blob_path, sync_file, sync_folder
 from wildgrasp.sessions.survey import FoundFrame, Survey, survey
@@ -85,11 +86,8 @@ def _build(index: Path, found: Survey) -> dict[int, int]:
         ids = {frame.id: new for new, frame in enumerate(frames)}
         for frame in frames:
             rows.insert_frame(db, ids[frame.id], frame.t_ns, frame.t_device_ns, frame.ref)
-        for event in found.events:
-            rows.insert_event(db, event)
-        rows.insert_servo(db, found.servo)
-        for gap in found.gaps + _lost_as_gaps(frames):
-            rows.insert_gap(db, gap)
+        for message in [*found.events, *found.servo, *found.gaps, *_lost_as_gaps(frames), *found.health]:
+            rows.insert_message(db, message)
         lost_rows = {}
         for table, row in found.rows:
             if not _insert_row(db, table, row, ids):
@@ -108,18 +106,9 @@ def _usable(found: Survey) -> list[FoundFrame]:
     return [frame for frame in found.frames if frame.sizes == (size, size)]
 
 
-def _lost_as_gaps(frames: list[FoundFrame]) -> list[dict[str, Any]]:
-    return [
-        {
-            "source": "disk",
-            "t_start_ns": a.t_ns,
-            "t_end_ns": b.t_ns,
-            "reason": "the recorded frames were damaged on the disk",
-            "lost_frames": b.id - a.id - 1,
-        }
-        for a, b in pairwise(frames)
-        if b.id > a.id + 1
-    ]
+def _lost_as_gaps(frames: list[FoundFrame]) -> list[Gap]:
+    reason = "the recorded frames were damaged on the disk"
+    return [Gap("disk", a.t_ns, b.t_ns, reason, b.id - a.id - 1) for a, b in pairwise(frames) if b.id > a.id + 1]
 
 
 def _insert_row(db: sqlite3.Connection, table: str, row: dict[str, Any], ids: dict[int, int]) -> bool:

@@ -18,7 +18,7 @@ from wildgrasp.geometry import PinholeCamera, from_vector
 from wildgrasp.sessions.arrays import pack_arrays, unpack_arrays
 from wildgrasp.sessions.blobs import BlobRef, BlobWriter, Kind, Record, read_record
 from wildgrasp.sessions.codecs import decode_mask, encode_mask
-from wildgrasp.sessions.events import Gap, GripperEvent, ServoSample, from_values
+from wildgrasp.sessions.events import Gap, GripperEvent, HealthSample, ServoSample, from_values
 from wildgrasp.sessions.frames import unpack_frame
 from wildgrasp.sessions.index import camera_from_json, damage_told, open_index, read_frames, read_meta
 from wildgrasp.sessions.layout import BLOB_FOLDER, DERIVED_BLOB, blob_path
@@ -59,7 +59,15 @@ class Session:
     @property
     def T_camera_fingertip(self) -> NDArray[np.float64] | None:
         """The gripper's calibration [4, 4], or None where the session has no gripper."""
-        vector = self.meta.get("T_camera_fingertip")
+        return self._pose_in_meta("T_camera_fingertip")
+
+    @property
+    def T_tool_camera(self) -> NDArray[np.float64] | None:
+        """The hand–eye calibration [4, 4] of a robot's session, or None where it has none."""
+        return self._pose_in_meta("T_tool_camera")
+
+    def _pose_in_meta(self, key: str) -> NDArray[np.float64] | None:
+        vector = self.meta.get(key)
         if vector is None:
             return None
         with damage_told(self.path):
@@ -88,6 +96,10 @@ class Session:
 
     def gaps(self) -> list[Gap]:
         return self._messages(Gap, "gaps", "t_start_ns")
+
+    def health(self) -> list[HealthSample]:
+        """How the recording stood, about once a second; ``meta["health"]`` sums it up."""
+        return self._messages(HealthSample, "health", "t_ns")
 
     def _messages(self, kind: type, table: str, time: str) -> list:
         with damage_told(self.path):
