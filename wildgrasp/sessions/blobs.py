@@ -95,8 +95,9 @@ class BlobWriter:
         return ref
 
     def sync(self) -> None:
-        """Ask the operating system to put what was written on the disk."""
-        os.fdatasync(self._file.fileno())
+        """Put what was written on the disk; closing did that already."""
+        if not self._file.closed:
+            os.fdatasync(self._file.fileno())
 
     def abandon(self, offset: int) -> None:
         """Forget the records from an offset on, of a change that is taken back, and close."""
@@ -104,11 +105,10 @@ class BlobWriter:
         os.truncate(self.path, offset)
 
     def close(self) -> None:
-        if not self._file.closed:
-            try:
-                self.sync()
-            finally:
-                self._file.close()
+        try:
+            self.sync()
+        finally:
+            self._file.close()
 
 
 def read_record(path: Path, offset: int) -> Record:

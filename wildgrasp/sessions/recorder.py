@@ -14,6 +14,7 @@ from __future__ import annotations
 import queue
 import shutil
 import threading
+from collections import deque
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,7 @@ class Recorder:
         # Frames between camera and disk: the camera's thread counts what it takes, the writer's what it has written.
         self._taken = self._written = 0
         self._room = 1
+        self._waiting_ns: deque[int] = deque()  # times of the frames on their way, and of some that have arrived
         self._deepest = self._most_queued = 0  # since the last health sample; of the whole recording
         self._dropped: Gap | None = None  # frames dropped since the last one that was taken
         self._marks: queue.SimpleQueue[tuple[int, str]] = queue.SimpleQueue()
@@ -167,9 +169,13 @@ class Recorder:
             return
         queued = self._taken - self._written
         self._deepest = max(self._deepest, queued)
-        if queued < self._room:
+        while len(self._waiting_ns) > queued:
+            self._waiting_ns.popleft()
+        oldest_ns = self._waiting_ns[0] if self._waiting_ns else frame.t_host_ns
+        if queued < self._room and frame.t_host_ns - oldest_ns < self._config.queue_s * 1e9:
             self._tell_dropped()
             self._taken += 1
+            self._waiting_ns.append(frame.t_host_ns)
             self._frames.put(frame)
         else:
             start_ns, lost = (self._dropped.t_start_ns, self._dropped.lost_frames) if self._dropped else (None, 0)

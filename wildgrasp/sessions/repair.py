@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -21,6 +22,7 @@ from wildgrasp.sessions.layout import INDEX_FILES, INDEX_NAME, FolderLock, blob_
 from wildgrasp.sessions.survey import FoundFrame, Survey, survey
 
 REPAIR_META = ("closed", "cut_off", "repaired")  # keys of meta that a repair writes itself
+REPAIR_SOURCE = "disk"  # of the gaps that a repair lists: a recorder has other ones
 _UNFINISHED = f"{INDEX_NAME}.repairing"
 
 
@@ -49,15 +51,18 @@ def repair_session(path: Path, progress: Callable[[int], None] | None = None) ->
         found = survey(path, progress)
         _require_camera(path, found)
         unfinished = path / _UNFINISHED
-        unfinished.unlink(missing_ok=True)
         try:
+            unfinished.unlink(missing_ok=True)
             ids = _build(unfinished, found)
             old_frames, processing_kept = _carry_over(path, unfinished, ids, found)
             kept = _put_in_place(path, unfinished)
         except (OSError, sqlite3.Error) as error:
-            raise SessionError(f"{path} could not be repaired ({error}). It is as it was before.") from error
+            raise SessionError(
+                f"{path} could not be repaired ({error}). Its data is as it was before; make room and try again."
+            ) from error
         finally:
-            unfinished.unlink(missing_ok=True)
+            with suppress(OSError):  # the next repair replaces it
+                unfinished.unlink(missing_ok=True)
         damaged = sum(damage.length for damage in found.damage)
         lost = found.lost_frames + len(found.frames) - len(ids)
         return RepairReport(path, len(ids), old_frames, lost, damaged, processing_kept, kept)
@@ -108,7 +113,7 @@ def _usable(found: Survey) -> list[FoundFrame]:
 
 def _lost_as_gaps(frames: list[FoundFrame]) -> list[Gap]:
     reason = "the recorded frames were damaged on the disk"
-    return [Gap("disk", a.t_ns, b.t_ns, reason, b.id - a.id - 1) for a, b in pairwise(frames) if b.id > a.id + 1]
+    return [Gap(REPAIR_SOURCE, a.t_ns, b.t_ns, reason, b.id - a.id - 1) for a, b in pairwise(frames) if b.id > a.id + 1]
 
 
 def _insert_row(db: sqlite3.Connection, table: str, row: dict[str, Any], ids: dict[int, int]) -> bool:
@@ -177,7 +182,11 @@ def _carry_over(path: Path, unfinished: Path, ids: dict[int, int], found: Survey
 
 
 def _forget_unreadable(path: Path, db: sqlite3.Connection) -> None:
-    """Rows that point to data which cannot be read any more: masks go, decisions stay without their arrays."""
+    """Rows that point to data which cannot be read any more: masks go, decisions stay without their arrays. What
+    processing found of frames that do not exist goes too."""
+    for table in schema.DERIVED_TABLES:
+        for column in schema.FRAME_COLUMNS.get(table, ()):
+            db.execute(f"DELETE FROM {table} WHERE {schema.strays(column)}")
     for table, statement in (
         ("masks", "DELETE FROM masks WHERE id = ?"),
         ("decisions", "UPDATE decisions SET file = NULL, offset = NULL WHERE id = ?"),

@@ -72,6 +72,19 @@ ALL = RECORDING + HEALTH + POSES + PROCESSING + ROBOT
 ROW_TABLES = ("poses", "episodes", "decisions", "transitions")
 DERIVED_TABLES = ("poses", "attempts", "masks", "steps")
 
+# Columns that name frames.
+FRAME_COLUMNS = {
+    "poses": ("frame_id",),
+    "masks": ("frame_id",),
+    "decisions": ("frame_id",),
+    "attempts": ("frame_start", "frame_grasp", "frame_release", "frame_end"),
+}
+
+
+def strays(column: str) -> str:
+    """SQL condition for rows whose frame does not exist."""
+    return f"{column} IS NOT NULL AND {column} NOT IN (SELECT id FROM frames)"
+
 
 def migrate(connection: sqlite3.Connection, version: int) -> None:
     """Bring an index of an older version up to this one, all or nothing. The blobs never change."""

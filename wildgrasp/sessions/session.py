@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ from wildgrasp.sessions.layout import BLOB_FOLDER, DERIVED_BLOB, blob_path
 from wildgrasp.sessions.poses import Poses, read_poses, write_poses
 
 __all__ = ["Poses", "Session", "SessionEdit"]
+
+_DISK_ERRORS = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}  # the low byte says the kind
 
 
 class Session:
@@ -144,7 +146,7 @@ class Session:
         except BaseException as error:
             self._roll_back()
             edit.take_back()
-            if isinstance(error, OSError) or getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            if isinstance(error, OSError) or getattr(error, "sqlite_errorcode", 0) & 0xFF in _DISK_ERRORS:
                 raise SessionError(f"{self.path} could not be written ({error}). It is as it was before.") from error
             raise
 
@@ -187,5 +189,6 @@ class SessionEdit:
         return self.blobs.append(Kind.ARRAY, 0, pack_arrays(arrays))
 
     def take_back(self) -> None:
-        """Drop the records of a change that failed."""
-        self.blobs.abandon(self._start)
+        """Drop the records of a change that failed; nothing points to them any more."""
+        with suppress(OSError):
+            self.blobs.abandon(self._start)

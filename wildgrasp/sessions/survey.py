@@ -45,8 +45,12 @@ class Survey:
 
     @property
     def lost_frames(self) -> int:
-        """Frames that were written and cannot be read, as far as the ids of the others tell."""
-        return self.frames[-1].id + 1 - len(self.frames) if self.frames else 0
+        """Frames that were written and cannot be read, as far as the ids of the others and the recorder's count at
+        the end tell."""
+        health = self.meta.get("health")
+        counted = health.get("frames") if isinstance(health, dict) else None
+        written = max(self.frames[-1].id + 1 if self.frames else 0, counted if isinstance(counted, int) else 0)
+        return written - len(self.frames)
 
 
 def survey(path: Path, progress: Callable[[int], None] | None = None) -> Survey:

@@ -163,8 +163,8 @@ class SessionWriter:
         """
         count, current = self._pending.qsize(), self._blobs  # in this order: the rows' records stand in here or before
         with self._disk():
-            current.sync()
             self._close_full_chunks()
+            current.sync()
             for _ in range(count):
                 insert, values = self._pending.get()
                 insert(self._db, *values)
