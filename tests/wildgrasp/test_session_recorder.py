@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -10,10 +12,13 @@ import pytest
 from wildgrasp.cameras.feed import CameraFeed, FeedConfig
 from wildgrasp.errors import CameraError, GripperLinkError, SessionError
 from wildgrasp.sessions import recorder as recorder_module
+from wildgrasp.sessions import writer as writer_module
+from wildgrasp.sessions.blobs import BlobWriter
 from wildgrasp.sessions.check import Status, check_session
 from wildgrasp.sessions.events import GripperEvent, ServoSample
 from wildgrasp.sessions.frames import FrameEncoder
 from wildgrasp.sessions.recorder import Recorder, RecorderConfig
+from wildgrasp.sessions.recording import Recording
 from wildgrasp.sessions.repair import repair_session
 from wildgrasp.sessions.session import Session
 from wildgrasp.sessions.writer import SessionWriter
@@ -66,6 +71,101 @@ def test_the_camera_never_waits_and_drops_are_counted(tmp_path, make_camera, mak
     assert [gap.source for gap in summary.gaps] == ["queue"]
     with Session(tmp_path / "s") as session:
         assert session.gaps()[0].lost_frames == summary.lost_frames
+
+
+def test_frames_older_than_a_kill_may_cost_are_not_waited_for(tmp_path, make_camera, make_frame, monkeypatch):
+    """What may be on its way is bounded in time, not only in number: a slow camera's frames are worth as much."""
+    gate, encode = threading.Event(), FrameEncoder.encode
+    monkeypatch.setattr(FrameEncoder, "encode", lambda self, frame: gate.wait(20) and encode(self, frame))
+    camera = make_camera(make_frame(i, i * 500_000_000) for i in range(10))
+    recorder = Recorder(camera, None, tmp_path / "s", config=RecorderConfig(queue_s=0.8))
+    recorder.start()
+    assert recorder.wait_ended(20)
+    assert recorder.status().lost_frames == 8  # 0 s and 0.5 s are on their way, 1 s and what follows is too late
+    gate.set()
+    assert recorder.stop().frames == 2
+
+
+def test_a_disk_that_hangs_in_a_sync_costs_no_frame(tmp_path, make_camera, make_frame, monkeypatch):
+    hangs, gate, began = BlobWriter.sync, threading.Event(), threading.Event()
+
+    def slow(self):
+        if threading.current_thread().name == "sync":
+            began.set()
+            gate.wait(20)
+        hangs(self)
+
+    monkeypatch.setattr(BlobWriter, "sync", slow)
+
+    def frames():
+        for i in range(100):
+            if i == 10:
+                began.wait(20)
+            while recorder.status().queued > 5:
+                threading.Event().wait(0.001)
+            yield make_frame(i)
+
+    recorder = Recorder(make_camera(frames()), None, tmp_path / "s", config=RecorderConfig(sync_s=0.001))
+    recorder.start()
+    assert recorder.wait_ended(20)
+    while recorder.status().frames < 100:  # all are with the operating system while the disk still hangs
+        threading.Event().wait(0.001)
+    gate.set()
+    summary = recorder.stop()
+    assert (summary.frames, summary.lost_frames) == (100, 0)
+    with Session(tmp_path / "s") as session:
+        assert [f.depth_raw[0, 0] for f in session.frames()] == list(range(100))
+    assert check_session(tmp_path / "s").status is Status.GOOD
+
+
+def test_chunks_that_fill_while_the_disk_is_slow_are_all_there(tmp_path, make_camera, make_frame, monkeypatch):
+    monkeypatch.setattr(writer_module, "CHUNK_BYTES", 5000)
+    config = RecorderConfig(sync_s=0.0001, queue_s=10.0)
+    recorder = Recorder(make_camera(make_frame(i) for i in range(60)), None, tmp_path / "s", config=config)
+    recorder.start()
+    assert recorder.wait_ended(20)
+    assert recorder.stop().frames == 60
+    assert len(list((tmp_path / "s" / "blobs").iterdir())) > 5
+    assert check_session(tmp_path / "s", deep=True).findings == []
+
+
+def test_a_wall_clock_that_jumps_changes_no_time(tmp_path, make_camera, make_frame, make_gripper, monkeypatch):
+    days = itertools.cycle((0, 1e6, -2e6))
+    monkeypatch.setattr(time, "time", lambda: 1.7e9 + next(days))
+    monkeypatch.setattr(time, "time_ns", lambda: int(1.7e18 + next(days) * 1e9))
+    before = time.monotonic_ns()
+    camera = make_camera(make_frame(i, before + i * 33_333_333) for i in range(20))
+    recorder = Recorder(camera, make_gripper([], [GripperEvent(before + 5, "press")]), tmp_path / "s")
+    recorder.start()
+    recorder.mark()
+    assert recorder.wait_ended(20)
+    assert recorder.stop().gaps == ()
+    with Session(tmp_path / "s") as session:
+        assert session.times_ns.tolist() == [before + i * 33_333_333 for i in range(20)]
+        press, mark = session.events()
+        assert press.t_ns == before + 5
+        assert before < mark.t_ns < time.monotonic_ns()
+        assert all(before < sample.t_ns < time.monotonic_ns() for sample in session.health())
+
+
+def test_how_it_stood_and_how_it_was_set_is_in_the_session(record, tmp_path, make_camera, make_frame):
+    record(make_camera(make_frame(i) for i in range(20)), health_s=0.0)
+    with Session(tmp_path / "s") as session:
+        samples = session.health()
+        assert session.meta["recorder"]["quality"] == 90
+        assert session.meta["health"]["most_queued"] == max(sample.most_queued for sample in samples)
+    assert samples[-1].frames == 20
+    assert all(a.frames <= b.frames and a.t_ns <= b.t_ns for a, b in itertools.pairwise(samples))
+    assert samples[-1].free_bytes > 0
+
+
+def test_a_recording_that_is_cut_off_says_which_gripper_it_was(tmp_path, camera_info, make_frame, make_gripper):
+    recording = Recording(tmp_path / "s", camera_info, make_gripper())
+    recording.accept(make_frame(0))
+    recording.abandon()
+    repair_session(tmp_path / "s")
+    with Session(tmp_path / "s") as session:
+        assert session.meta["gripper"] == {"serial": "g1"}
 
 
 def test_an_unplugged_camera_comes_back_and_the_gap_is_listed(record, tmp_path, make_camera, make_frame):
@@ -216,8 +316,6 @@ def test_a_disk_that_fills_up_ends_the_recording_cleanly(tmp_path, make_camera, 
 @pytest.mark.parametrize("call", ["write", "sync"])
 def test_a_disk_that_refuses_costs_no_whole_frame(tmp_path, make_camera, make_frame, monkeypatch, call, fail_at):
     """ENOSPC at the n-th write or fsync: stop() says so, and repair finds every frame that was written before."""
-    from wildgrasp.sessions.blobs import BlobWriter
-
     calls, started = 0, False
     name = {"write": "append", "sync": "sync"}[call]
     original = getattr(BlobWriter, name)

@@ -13,7 +13,7 @@ from wildgrasp.sessions.blobs import BlobRef
 from wildgrasp.sessions.check_recording import check_recorded
 from wildgrasp.sessions.findings import CheckReport, Finding, Status
 from wildgrasp.sessions.index import NewerFormatError
-from wildgrasp.sessions.layout import FolderLock, chunks
+from wildgrasp.sessions.layout import FolderLock, chunks, is_chunk_name
 from wildgrasp.sessions.repair import REPAIR_META, REPAIR_SOURCE
 from wildgrasp.sessions.schema import FRAME_COLUMNS, ROW_TABLES, strays
 from wildgrasp.sessions.session import Session
@@ -119,7 +119,8 @@ def _compare_frames(report: CheckReport, session: Session, found: Survey, known:
     listed = [tuple(row.values())[1:] for row in indexed]
     recorded = [(f.t_ns, f.t_device_ns, f.ref.file, f.ref.offset) for f in found.frames]
     present = {file.name for file in chunks(session.path)}
-    for name in sorted({file for _, _, file, _ in listed} - present - set(found.missing_chunks)):
+    named = {file for _, _, file, _ in listed if is_chunk_name(file)}
+    for name in sorted(named - present - set(found.missing_chunks)):
         report.broken(f"The file blobs/{name} is missing. Put it back; without it, `wildgrasp repair` keeps the rest.")
     if listed != recorded:
         report.repairable(f"The index lists {len(session)} frames; {len(recorded)} were recorded and can be read.")

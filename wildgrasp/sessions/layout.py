@@ -27,6 +27,10 @@ def chunk_name(number: int) -> str:
     return f"{number:06d}.wgb"
 
 
+def is_chunk_name(name: object) -> bool:
+    return isinstance(name, str) and _CHUNK_NAME.fullmatch(name) is not None
+
+
 def blob_path(session: Path, file: str) -> Path:
     """Path of a blob file. A session from elsewhere is untrusted: raises SessionError where the name or a link leads
     out of the folder."""
@@ -45,7 +49,7 @@ def blob_path(session: Path, file: str) -> Path:
 def chunks(session: Path) -> list[Path]:
     """The recorded blob files in order. Raises SessionError when a link leads out of the folder."""
     folder = session / BLOB_FOLDER
-    names = sorted(p.name for p in folder.iterdir() if _CHUNK_NAME.fullmatch(p.name)) if folder.is_dir() else []
+    names = sorted(p.name for p in folder.iterdir() if is_chunk_name(p.name)) if folder.is_dir() else []
     return [blob_path(session, name) for name in names]
 
 

@@ -50,13 +50,17 @@ def repair_session(path: Path, progress: Callable[[int], None] | None = None) ->
     try:
         found = survey(path, progress)
         _require_camera(path, found)
-        unfinished = path / _UNFINISHED
+        unfinished, kept = path / _UNFINISHED, None
         try:
+            kept = _keep_old(path)  # before anything of it is opened, which would change it
             unfinished.unlink(missing_ok=True)
             ids = _build(unfinished, found)
             old_frames, processing_kept = _carry_over(path, unfinished, ids, found)
-            kept = _put_in_place(path, unfinished)
+            _forget_unreadable(path, unfinished)
+            _put_in_place(path, unfinished)
         except (OSError, sqlite3.Error) as error:
+            if kept is not None and all((path / file.name).exists() for file in kept.iterdir()):
+                shutil.rmtree(kept, ignore_errors=True)  # nothing of the old index is gone
             raise SessionError(
                 f"{path} could not be repaired ({error}). Its data is as it was before; make room and try again."
             ) from error
@@ -169,7 +173,6 @@ def _carry_over(path: Path, unfinished: Path, ids: dict[int, int], found: Survey
             marks = ", ".join("?" * len(columns))
             cells = old.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall()
             copied += new.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", cells).rowcount
-        _forget_unreadable(path, new)
         new.execute("COMMIT")
         return len(indexed), copied > 0
     except sqlite3.DatabaseError:
@@ -181,9 +184,11 @@ def _carry_over(path: Path, unfinished: Path, ids: dict[int, int], found: Survey
         new.close()
 
 
-def _forget_unreadable(path: Path, db: sqlite3.Connection) -> None:
+def _forget_unreadable(path: Path, unfinished: Path) -> None:
     """Rows that point to data which cannot be read any more: masks go, decisions stay without their arrays. What
     processing found of frames that do not exist goes too."""
+    db = rows.open_scratch_index(unfinished)
+    db.execute("BEGIN")
     for table in schema.DERIVED_TABLES:
         for column in schema.FRAME_COLUMNS.get(table, ()):
             db.execute(f"DELETE FROM {table} WHERE {schema.strays(column)}")
@@ -197,24 +202,38 @@ def _forget_unreadable(path: Path, db: sqlite3.Connection) -> None:
                 read_record(blob_path(path, file), offset)
             except (SessionError, TypeError):
                 db.execute(statement, (row_id,))
+    db.execute("COMMIT")
+    db.close()
 
 
-def _put_in_place(path: Path, unfinished: Path) -> Path | None:
-    """Copy the old index aside, then replace it. At every moment there is an index, or blobs to repair it from."""
+# --- the old index and the new one ---
+
+
+def _keep_old(path: Path) -> Path | None:
+    """Copy the old index aside, as it is."""
     old = [path / name for name in INDEX_FILES if (path / name).exists()]
-    kept = None
-    if old:
-        number = 1
-        while (kept := path / f"before-repair-{number}").exists():
-            number += 1
-        kept.mkdir()
+    if not old:
+        return None
+    number = 1
+    while (kept := path / f"before-repair-{number}").exists():
+        number += 1
+    kept.mkdir()
+    try:
         for file in old:
             shutil.copy2(file, kept / file.name)
+            sync_file(kept / file.name)
         sync_folder(kept)
+    except OSError:
+        shutil.rmtree(kept, ignore_errors=True)
+        raise
+    return kept
+
+
+def _put_in_place(path: Path, unfinished: Path) -> None:
+    """Replace the old index. At every moment there is an index, or blobs to repair it from."""
     sync_file(unfinished)
     # A write-ahead log of the old index must never meet the new one, so it goes first.
     for name in INDEX_FILES[1:]:
         (path / name).unlink(missing_ok=True)
     unfinished.replace(path / INDEX_NAME)
     sync_folder(path)
-    return kept
