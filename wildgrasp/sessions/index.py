@@ -53,12 +53,22 @@ def open_index(path: Path, check_same_thread: bool = True) -> sqlite3.Connection
                 raise NewerFormatError.of(path, version)
             if version < 1:
                 raise ValueError(f"format {version}")
+            _require_plain_tables(db)
             if version < schema.SCHEMA_VERSION:
                 schema.migrate(db, version)
     except BaseException:
         db.close()
         raise
     return db
+
+
+def _require_plain_tables(db: sqlite3.Connection) -> None:
+    """An index holds tables of stored values and nothing that computes: a view or a generated column that was put in a
+    table's place could keep a reader busy for ever. Raises ValueError."""
+    for kind, name, sql in db.execute("SELECT type, name, sql FROM sqlite_master").fetchall():
+        computed = kind in ("view", "trigger") or (sql or "").upper().split()[1:2] == ["VIRTUAL"]
+        if computed or db.execute("SELECT 1 FROM pragma_table_xinfo(?) WHERE hidden", (name,)).fetchone():
+            raise ValueError(f"{name} is no plain table")
 
 
 @contextmanager

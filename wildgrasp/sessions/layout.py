@@ -16,7 +16,7 @@ from pathlib import Path
 from wildgrasp.errors import SessionError
 
 INDEX_NAME = "index.sqlite"
-INDEX_FILES = (INDEX_NAME, f"{INDEX_NAME}-wal", f"{INDEX_NAME}-shm")
+INDEX_FILES = (INDEX_NAME, f"{INDEX_NAME}-wal", f"{INDEX_NAME}-shm", f"{INDEX_NAME}-journal")
 BLOB_FOLDER = "blobs"
 DERIVED_BLOB = "derived.wgb"  # what processing adds; the recorded chunks are never touched
 _BLOB_NAME = re.compile(r"[0-9a-z_-]+\.wgb")

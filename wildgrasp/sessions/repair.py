@@ -18,7 +18,15 @@ from wildgrasp.sessions import rows, schema
 from wildgrasp.sessions.blobs import read_record
 from wildgrasp.sessions.events import Gap
 from wildgrasp.sessions.index import NewerFormatError, camera_from_json, open_index
-from wildgrasp.sessions.layout import INDEX_FILES, INDEX_NAME, FolderLock, blob_path, sync_file, sync_folder
+from wildgrasp.sessions.layout import (
+    INDEX_FILES,
+    INDEX_NAME,
+    FolderLock,
+    blob_path,
+    check_index_files,
+    sync_file,
+    sync_folder,
+)
 from wildgrasp.sessions.survey import FoundFrame, Survey, survey
 
 REPAIR_META = ("closed", "cut_off", "repaired")  # keys of meta that a repair writes itself
@@ -48,6 +56,7 @@ def repair_session(path: Path, progress: Callable[[int], None] | None = None) ->
     path = Path(path)
     lock = FolderLock(path)
     try:
+        check_index_files(path)
         found = survey(path, progress)
         _require_camera(path, found)
         unfinished, kept = path / _UNFINISHED, None
@@ -232,7 +241,7 @@ def _keep_old(path: Path) -> Path | None:
 def _put_in_place(path: Path, unfinished: Path) -> None:
     """Replace the old index. At every moment there is an index, or blobs to repair it from."""
     sync_file(unfinished)
-    # A write-ahead log of the old index must never meet the new one, so it goes first.
+    # A log or journal of the old index must never meet the new one, so it goes first.
     for name in INDEX_FILES[1:]:
         (path / name).unlink(missing_ok=True)
     unfinished.replace(path / INDEX_NAME)
