@@ -40,7 +40,8 @@ SETTLE_S = 1.0  # librealsense writes behind; its queue is given this long to em
 class Cost:
     fps: float
     dropped: int
-    core_fraction: float  # CPU time of the whole process per second, without that of the source
+    # Per 30 frames, since a busy machine delivers fewer in a second; without what the source costs.
+    core_fraction: float
     mb_per_s: float
 
 
@@ -71,23 +72,24 @@ class LoopingCamera:
 def measure_recorder(frames: list[RGBDFrame], seconds: float, folder: Path) -> Cost:
     count = round(seconds * FPS)
     recorder = Recorder(LoopingCamera(frames, count), None, folder / "session")
-    cpu_s, began_s = time.process_time(), time.monotonic()
+    cpu_s = time.process_time()
     recorder.start()
     recorder.wait_ended()
     summary = recorder.stop()
-    cpu_s, took_s = time.process_time() - cpu_s, time.monotonic() - began_s
+    cpu_s = time.process_time() - cpu_s
     fps = (summary.frames - 1) / summary.duration_s
-    return Cost(fps, count - summary.frames, cpu_s / took_s, size_of(folder) / 1e6 / took_s)
+    return Cost(fps, count - summary.frames, cpu_s / count * FPS, size_of(folder) / 1e6 / count * FPS)
 
 
 def measure_source(frames: list[RGBDFrame], seconds: float, folder: Path) -> Cost:
     """What the recorder is given, read by nobody."""
-    feed = CameraFeed(LoopingCamera(frames, round(seconds * FPS)))
-    cpu_s, began_s = time.process_time(), time.monotonic()
+    count = round(seconds * FPS)
+    feed = CameraFeed(LoopingCamera(frames, count))
+    cpu_s = time.process_time()
     feed.start()
     feed.wait_ended()
     feed.stop()
-    return Cost(FPS, 0, (time.process_time() - cpu_s) / (time.monotonic() - began_s), 0.0)
+    return Cost(FPS, 0, (time.process_time() - cpu_s) / count * FPS, 0.0)
 
 
 def measure_realsense_source(frames: list[RGBDFrame], seconds: float, folder: Path) -> Cost:
@@ -136,7 +138,7 @@ def measure_realsense(frames: list[RGBDFrame], seconds: float, folder: Path, rec
     del recorder, sensors, sensor
     gc.collect()  # its file is finished when the recorder goes
     cpu_s, took_s = time.process_time() - cpu_s, time.monotonic() - began_s - SETTLE_S
-    return Cost(paired / took_s, count - paired, cpu_s / took_s, size_of(folder) / 1e6 / took_s)
+    return Cost(paired / took_s, count - paired, cpu_s / count * FPS, size_of(folder) / 1e6 / count * FPS)
 
 
 def _stream(rs: Any, kind: Any, uid: int, form: Any, size: int) -> Any:

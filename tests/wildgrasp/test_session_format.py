@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,11 @@ import pytest
 from wildgrasp.errors import SessionError
 from wildgrasp.geometry import pose, so3_exp
 from wildgrasp.sessions import schema, writer
-from wildgrasp.sessions.blobs import BlobRef
+from wildgrasp.sessions.blobs import BlobRef, Kind
 from wildgrasp.sessions.check import Status, check_session
 from wildgrasp.sessions.events import Gap, GripperEvent, HealthSample, ServoSample
 from wildgrasp.sessions.poses import Poses
+from wildgrasp.sessions.recorder import Recorder
 from wildgrasp.sessions.repair import repair_session
 from wildgrasp.sessions.session import Session
 from wildgrasp.sessions.writer import SessionWriter
@@ -246,3 +248,36 @@ def test_an_unclosed_session_opens_and_shows_what_was_committed(tmp_path, camera
     session.close()
     with Session(tmp_path / "s") as reading:
         assert len(reading) == 20
+
+
+# --- the reference page ---
+
+PAGE = (Path(__file__).parents[2] / "docs" / "session-format.md").read_text()
+
+
+def test_the_page_lists_every_table_with_its_columns(tmp_path, camera_info):
+    SessionWriter(tmp_path / "s", camera_info).close()
+    with Session(tmp_path / "s") as session:
+        tables = {table.name: list(table.columns_dict) for table in session.db.tables}
+    listed = re.findall(r"^\| `(\w+)` \| `([\w, ]+)` \|", PAGE, re.MULTILINE)
+    assert {name: columns.split(", ") for name, columns in listed} == tables
+
+
+def test_the_page_lists_the_kinds_of_records_and_the_version():
+    kinds = {int(number): name for number, name in re.findall(r"^\| (\d) \| ([A-Z]+) \|", PAGE, re.MULTILINE)}
+    assert kinds == {kind.value: kind.name for kind in Kind}
+    assert f"(version {schema.SCHEMA_VERSION})" in PAGE
+    for kind, message in ((Kind.EVENT, GripperEvent), (Kind.SERVO, ServoSample), (Kind.HEALTH, HealthSample)):
+        names = ", ".join(field.name for field in fields(message))
+        assert re.search(rf"\| {kind.name} \| JSON.*`{names}`", PAGE), kind
+
+
+def test_every_key_that_a_recording_writes_is_on_the_page(tmp_path, make_camera, make_frame, make_gripper):
+    recorder = Recorder(make_camera([make_frame(0)]), make_gripper(), tmp_path / "s")
+    recorder.start()
+    recorder.wait_ended(20)
+    recorder.stop()
+    with Session(tmp_path / "s") as session:
+        keys, health = set(session.meta), set(session.meta["health"])
+    assert keys <= set(re.findall(r"`(\w+)`", PAGE))
+    assert all(name in PAGE for name in health)
