@@ -186,6 +186,17 @@ def test_images_of_different_moments_are_no_pair():
     assert is_pair(Pair(Image(0.0), Image(1e9, domain=1)), FPS)  # not comparable
 
 
+def test_a_computer_that_is_late_loses_no_pair():
+    device = SoftwareDevice()
+    camera = RealSenseCamera(CONFIG, lambda: device.device)
+    camera.open()
+    for number in range(10):
+        device.push(number, *images(number))
+    stamps = [round(camera.read(5.0).t_device_ns * FPS / 1e9) for _ in range(9)]
+    camera.close()
+    assert np.diff(stamps).tolist() == [1] * 8
+
+
 def test_a_stall_is_said_and_reopening_goes_on():
     device = SoftwareDevice()
     camera = RealSenseCamera(CONFIG, lambda: device.device)

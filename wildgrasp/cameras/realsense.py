@@ -23,6 +23,7 @@ except ImportError:  # told when a camera is opened: a machine without one still
 
 # The two sensors run at the same rate and not in step: the images of one pair are this many periods apart at most.
 PAIR_PERIODS = 0.75
+PAIRS_WAITING = 15  # what the computer may be late by, half a second; librealsense's own default is 1
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ class RealSenseCamera:
         self._depth_scale = depth_sensor.get_option(rs.option.depth_units)
         self._set_up(depth_sensor, color_sensor)
         self._align = rs.align(rs.stream.color)
-        self._syncer = rs.syncer()
+        self._syncer = rs.syncer(PAIRS_WAITING)
         for sensor, profile in ((depth_sensor, depth), (color_sensor, color)):
             sensor.open(profile)
             self._sensors.append(sensor)
