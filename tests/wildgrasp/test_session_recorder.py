@@ -191,6 +191,20 @@ def test_an_unplugged_camera_comes_back_and_the_gap_is_listed(record, tmp_path, 
         assert [f.depth_raw[0, 0] for f in session.frames()] == [*range(5), *range(20, 25)]
 
 
+def test_an_unplugged_gripper_costs_no_frame_and_the_gap_is_listed(
+    record, tmp_path, make_camera, make_frame, make_gripper
+):
+    back = [GripperEvent(900, "link_back"), GripperEvent(901, "press"), ServoSample(902, 0.5, 0.0, 0.0)]
+    gripper = make_gripper([], [GripperEvent(500, "link_lost")], [], back)
+    summary = record(make_camera(make_frame(i) for i in range(25)), gripper, poll_s=0.0001, queue_s=1.0)
+    assert (summary.frames, summary.lost_frames, summary.servo_samples) == (25, 0, 1)
+    assert [(gap.source, gap.t_start_ns, gap.t_end_ns) for gap in summary.gaps] == [("gripper", 500, 900)]
+    with Session(tmp_path / "s") as session:
+        assert session.gaps() == list(summary.gaps)
+        assert [event.kind for event in session.events()] == ["link_lost", "link_back", "press"]
+    assert check_session(tmp_path / "s").status is Status.GOOD
+
+
 def test_another_camera_is_not_taken_for_the_one_from_before(make_camera, make_frame, camera_info):
     camera = make_camera([make_frame(0), CameraError("unplugged"), make_frame(1)])
     feed = CameraFeed(camera, QUICK)
