@@ -70,11 +70,11 @@ def test_a_kill_costs_no_frame(tmp_path, frames):
 
 
 def test_a_disk_that_fails_anywhere_loses_nothing_that_was_accepted():
-    """Every 12th write or sync fails, or the process is killed there: recording, repairing, processing. The exhaustive
+    """Every 17th write or sync fails, or the process is killed there: recording, repairing, processing. The exhaustive
     version is ``python -m benchmarks.crash``."""
-    command = [sys.executable, "-m", "benchmarks.disk_faults", "--every", "12"]
+    command = [sys.executable, "-m", "benchmarks.disk_faults", "--every", "17"]
     found = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT).stdout
     figures = {name: int(value) for name, value in map(str.split, found.splitlines())}
-    assert figures.pop("faults") == figures.pop("closed_sessions") > 30
+    assert figures.pop("faults") == figures.pop("closed_sessions") > 25
     assert figures.pop("power_cut_frames_lost_max") <= 15  # half a second: what was not synced yet
     assert set(figures.values()) == {0}, figures

@@ -297,6 +297,23 @@ def test_a_full_disk_is_said_before_anything_is_made(tmp_path, make_camera):
     assert not (tmp_path / "s").exists()
 
 
+@pytest.mark.parametrize("fail_at", range(1, 8))
+def test_a_disk_that_is_full_at_the_beginning_leaves_nothing(tmp_path, make_camera, make_gripper, monkeypatch, fail_at):
+    original, calls = BlobWriter.append, itertools.count(1)
+
+    def full(self, *args):
+        if next(calls) >= fail_at:
+            raise OSError(28, "No space left on device")
+        return original(self, *args)
+
+    monkeypatch.setattr(BlobWriter, "append", full)
+    camera = make_camera([])
+    with pytest.raises(SessionError, match="No space left"):
+        Recorder(camera, make_gripper(), tmp_path / "s").start()
+    assert not (tmp_path / "s").exists()
+    assert camera.closed == 1
+
+
 def test_a_disk_that_fills_up_ends_the_recording_cleanly(tmp_path, make_camera, make_frame, monkeypatch):
     filling = iter([10**12, 10**12])
     monkeypatch.setattr(

@@ -92,12 +92,18 @@ class Recording:
         if gripper is not None:
             gripper.start()
             gripper.take()
+        about = {**_provenance(), **(meta or {})}
+        if gripper is not None:
+            about.setdefault("T_camera_fingertip", to_vector(NOMINAL_T_CAMERA_FINGERTIP).tolist())
+            about["gripper"] = gripper.describe()  # at once: a session that is cut off has a device too
         if isinstance(target, SessionWriter):
             self.writer = target
+            for key, value in about.items():
+                self.writer.set_meta(key, value)
         elif camera is None:
             raise ValueError("a recording into a new folder needs its camera")
         else:
-            self.writer = SessionWriter(target, camera, sync_every=sync_every)
+            self.writer = SessionWriter(target, camera, about, sync_every=sync_every)
         self._encoder = FrameEncoder(quality)
         self._gripper = gripper
         self._period_ns = round(1e9 / self.writer.camera.fps)
@@ -106,11 +112,6 @@ class Recording:
         self._t_first_ns = self._t_last_ns = 0
         self._link_lost_ns: int | None = None
         self._summary: RecordingSummary | None = None
-        for key, value in {**_provenance(), **(meta or {})}.items():
-            self.writer.set_meta(key, value)
-        if gripper is not None and "T_camera_fingertip" not in (meta or {}):
-            self.writer.set_meta("T_camera_fingertip", to_vector(NOMINAL_T_CAMERA_FINGERTIP).tolist())
-        self._describe_gripper()  # at once: a session that is cut off has a device too
 
     # --- what comes in ---
 
