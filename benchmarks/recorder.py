@@ -12,9 +12,11 @@ from __future__ import annotations
 import gc
 import json
 import multiprocessing
+import sqlite3
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -40,7 +42,7 @@ SETTLE_S = 1.0  # librealsense writes behind; its queue is given this long to em
 class Cost:
     fps: float
     dropped: int
-    # Per 30 frames, since a busy machine delivers fewer in a second; without what the source costs.
+    # Per 30 frames that were kept, since a busy machine keeps fewer in a second; without what the source costs.
     core_fraction: float
     mb_per_s: float
 
@@ -78,7 +80,8 @@ def measure_recorder(frames: list[RGBDFrame], seconds: float, folder: Path) -> C
     summary = recorder.stop()
     cpu_s = time.process_time() - cpu_s
     fps = (summary.frames - 1) / summary.duration_s
-    return Cost(fps, count - summary.frames, cpu_s / count * FPS, size_of(folder) / 1e6 / count * FPS)
+    kept = summary.frames
+    return Cost(fps, count - kept, cpu_s / kept * FPS, size_of(folder) / 1e6 / kept * FPS)
 
 
 def measure_source(frames: list[RGBDFrame], seconds: float, folder: Path) -> Cost:
@@ -138,7 +141,8 @@ def measure_realsense(frames: list[RGBDFrame], seconds: float, folder: Path, rec
     del recorder, sensors, sensor
     gc.collect()  # its file is finished when the recorder goes
     cpu_s, took_s = time.process_time() - cpu_s, time.monotonic() - began_s - SETTLE_S
-    return Cost(paired / took_s, count - paired, cpu_s / count * FPS, size_of(folder) / 1e6 / count * FPS)
+    kept = recorded_frames(folder / "clip.db3") if record else count
+    return Cost(paired / took_s, count - kept, cpu_s / kept * FPS, size_of(folder) / 1e6 / kept * FPS)
 
 
 def _stream(rs: Any, kind: Any, uid: int, form: Any, size: int) -> Any:
@@ -150,6 +154,14 @@ def _stream(rs: Any, kind: Any, uid: int, form: Any, size: int) -> Any:
     stream.type, stream.index, stream.uid, stream.intrinsics = kind, 0, uid, lens
     stream.width, stream.height, stream.fps, stream.bpp, stream.fmt = WIDTH, HEIGHT, FPS, size, form
     return stream
+
+
+def recorded_frames(file: Path) -> int:
+    """Frames that librealsense's file holds: its recorder leaves some out when the machine is busy."""
+    sql = """SELECT MIN(n) FROM (SELECT COUNT(*) AS n FROM messages JOIN topics ON topics.id = topic_id
+             WHERE name LIKE '%/image/data/%' GROUP BY topic_id)"""
+    with closing(sqlite3.connect(file)) as db:
+        return db.execute(sql).fetchone()[0]
 
 
 def size_of(folder: Path) -> int:
