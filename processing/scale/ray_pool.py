@@ -49,8 +49,9 @@ class RayPool:
         config, scratch = self._arguments
         self._running[self._do.remote(task, config, Path(scratch))] = task
 
-    def wait(self) -> list[News]:
-        ready, _ = self._ray.wait(list(self._running), timeout=ASK_AGAIN_S)
+    def wait(self, timeout_s: float = ASK_AGAIN_S) -> list[News]:
+        """May return nothing: by then the cluster may have more cores."""
+        ready, _ = self._ray.wait(list(self._running), timeout=timeout_s)
         return [self._result(reference) for reference in ready]
 
     def close(self) -> None:

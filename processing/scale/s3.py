@@ -69,7 +69,7 @@ class Store:
             raise SessionError("S3 needs the package boto3. Run: pip install 'wildgrasp[processing]'") from error
         with _told("S3"):
             retries = {"mode": "standard", "max_attempts": 5}
-            self._client = boto3.client("s3", config=Config(retries=retries, connect_timeout=10, read_timeout=60))
+            self._client = boto3.session.Session().client("s3", config=Config(retries=retries, connect_timeout=10, read_timeout=60))
 
     def list(self, prefix: Prefix) -> dict[str, RemoteFile]:
         """All objects below a prefix, by their path relative to it."""
@@ -101,7 +101,7 @@ class Store:
         part = path.with_name(path.name + ".part")
         path.parent.mkdir(parents=True, exist_ok=True)
         with _told(at):
-            self._client.download_file(at.bucket, file.key, str(part), ExtraArgs={"IfMatch": file.etag})
+            self._client.download_file(at.bucket, file.key, str(part))
         if part.stat().st_size != file.bytes:
             raise SessionError(f"{at} changed while it was read. Nothing was changed there; process it again.")
         os.replace(part, path)  # noqa: PTH105
