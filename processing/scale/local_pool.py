@@ -67,6 +67,10 @@ class LocalPool:
         busy = {w.connection: w for w in self._workers if w.task is not None}
         return [self._receive(busy[connection]) for connection in wait(list(busy))]
 
+    def process_of(self, task: Task) -> int | None:
+        """Process id of the worker that does a task now."""
+        return next((w.process.pid for w in self._workers if w.task == task), None)
+
     def close(self) -> None:
         for worker in self._workers:
             worker.end()

@@ -69,7 +69,9 @@ class Store:
             raise SessionError("S3 needs the package boto3. Run: pip install 'wildgrasp[processing]'") from error
         with _told("S3"):
             retries = {"mode": "standard", "max_attempts": 5}
-            self._client = boto3.session.Session().client("s3", config=Config(retries=retries, connect_timeout=10, read_timeout=60))
+            self._client = boto3.session.Session().client(
+                "s3", config=Config(retries=retries, connect_timeout=10, read_timeout=60)
+            )
 
     def list(self, prefix: Prefix) -> dict[str, RemoteFile]:
         """All objects below a prefix, by their path relative to it."""

@@ -94,8 +94,7 @@ def test_a_killed_worker_costs_nobody_anything_but_time(tmp_path, clip):
     kinds: dict[str, list[str]] = {"a": [], "b": [], "c": []}
     for update in process_all(find_tasks([str(tmp_path)]), pool):
         if update.kind == "progress" and update.task.name == "b" and "again" not in kinds["b"]:
-            (worker,) = pool._workers
-            os.kill(worker.process.pid, signal.SIGKILL)
+            os.kill(pool.process_of(update.task), signal.SIGKILL)
         elif update.kind != "progress":
             kinds[update.task.name].append(update.kind)
             assert "signal 9" in update.reason or update.kind == "done"

@@ -17,35 +17,27 @@ from wildgrasp.sessions.session import Session
 pytest.importorskip("ray", reason="the extra 'ray' is not installed")
 # A dead node is noticed after this, instead of after half a minute.
 HEALTH = {"health_check_period_ms": 500, "health_check_failure_threshold": 3, "health_check_initial_delay_ms": 0}
+LOOPBACK = ("0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F")  # as /proc writes it
 
 
 @pytest.fixture(scope="module")
 def cluster():
     """Two nodes of one core each that listen on 127.0.0.1 only and ask for a token."""
-    environment = {
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": os.urandom(32).hex(),
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # see ray_pool.py
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        from ray.cluster_utils import Cluster
+    from ray.cluster_utils import Cluster
 
-        node = {"num_cpus": 1, "node_ip_address": "127.0.0.1", "object_store_memory": 80_000_000}
-        cluster = Cluster(
-            initialize_head=True, head_node_args={**node, "include_dashboard": False, "_system_config": HEALTH}
-        )
-        cluster.add_node(**node)
-        yield cluster
-        cluster.shutdown()
+    node = {"num_cpus": 1, "node_ip_address": "127.0.0.1", "object_store_memory": 80_000_000}
+    cluster = Cluster(
+        initialize_head=True, head_node_args={**node, "include_dashboard": False, "_system_config": HEALTH}
+    )
+    cluster.add_node(**node)
+    yield cluster
+    cluster.shutdown()
 
 
 def test_a_killed_process_and_a_killed_node_cost_their_own_tasks_only(cluster, tmp_path, clip):
     from processing.scale.ray_pool import RayPool
 
-    names = {"a": 60, "b": 59, "c": 30, "d": 30, "damaged": 6}
+    names = {"a": 40, "b": 39, "c": 12, "d": 12, "damaged": 6}
     paths = dict(zip(names, write_sessions(tmp_path / "in", clip, names), strict=True))
     cut_in_half(paths["damaged"])
     head, other = cluster.head_node, next(iter(cluster.worker_nodes))
@@ -121,7 +113,7 @@ def _listens_beyond_loopback() -> list[str]:
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
             _, local, _, state, *rest = line.split()
-            loopback = local.startswith(("0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"))
+            loopback = local.startswith(LOOPBACK)
             if state == "0A" and rest[5] in sockets and not loopback:
                 found.append(local)
     return found
