@@ -36,13 +36,23 @@ VERBS: dict[str, Verb] = {
     "check": Verb("wildgrasp.commands:check", "", "Is a session whole? Exit code 0 good, 3 repairable, 1 broken"),
     "repair": Verb("wildgrasp.commands:repair", "", "Rebuild a session's index from its recordings"),
     "process": Verb("processing.commands:process", "processing", "Sessions gain trajectories, attempts and masks"),
+    "calibrate board": Verb("processing.calibration.commands:board", "processing", "The calibration sheet, to print"),
+    "calibrate camera-to-gripper": Verb(
+        "processing.calibration.commands:camera_to_gripper",
+        "processing",
+        "Where the camera sits on the handheld gripper or the robot's tool",
+    ),
     "train": Verb("grasp_policy.commands:train", "policy", "Processed sessions become a policy checkpoint"),
     "run": Verb("robot_runner.commands:run", "robot,policy", "A policy grasps with a UR5 and an RG2"),
     "simulate": Verb("digital_twin.commands:simulate", "twin", "Simulated people record sessions"),
     "evaluate": Verb("digital_twin.benchmark.commands:evaluate", "twin", "Success rate of a policy in simulation"),
     "demo": Verb("digital_twin.demo.commands:demo", "twin", "The main job end to end on the digital twin"),
 }
-GROUPS = {"import": "Recordings of other systems become sessions", "servo": "The gripper's servo"}
+GROUPS = {
+    "import": "Recordings of other systems become sessions",
+    "servo": "The gripper's servo",
+    "calibrate": "Calibration",
+}
 
 
 def main(argv: list[str] | None = None) -> int:

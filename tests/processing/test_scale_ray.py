@@ -106,7 +106,7 @@ def _listens_beyond_loopback() -> list[str]:
     for pid in mine:
         for fd in Path(f"/proc/{pid}/fd").glob("*"):
             try:
-                sockets.add(os.readlink(fd).removeprefix("socket:[").rstrip("]"))
+                sockets.add(str(fd.readlink()).removeprefix("socket:[").rstrip("]"))
             except OSError:
                 continue
     found = []
