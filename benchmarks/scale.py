@@ -18,6 +18,7 @@ import os
 import resource
 import shutil
 import signal
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -35,6 +36,8 @@ from processing.pipeline import ProcessConfig
 from processing.scale.local_pool import LocalPool, do_task
 from processing.scale.scheduler import process_all
 from processing.scale.tasks import Task, find_tasks
+from wildgrasp.sessions.session import Session
+from wildgrasp.sessions.writer import SessionWriter
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ def main(
     rounds: int = 1,
     seed: int = 0,
     kills: int = 2,
+    frames: int = 0,
     takes_folder: Path = Path("build/benchmark_takes"),
     json: Path | None = None,
 ) -> None:
@@ -61,18 +65,21 @@ def main(
         rounds: How often each is measured; the fastest of each counts.
         seed: Of the takes.
         kills: Sessions whose worker is killed.
+        frames: Only so many frames of each take, without its attempts; 0: all. For a machine that has other work.
         takes_folder: Where simulated takes are kept between runs.
         json: File for the figures.
     """
     recordings = [take.path for take in takes(takes_folder, takes_count, seed, picks)]
+    console = Console()
     runs: dict[str, list[Run]] = {"1 worker": [], "2 workers": [], "ProcessPoolExecutor, 2": []}
     for _ in range(rounds):
-        runs["1 worker"].append(_measure(recordings, lambda tasks: _process(tasks, 1)))
-        runs["2 workers"].append(_measure(recordings, lambda tasks: _process(tasks, 2)))
-        runs["ProcessPoolExecutor, 2"].append(_measure(recordings, _executor))
+        runs["1 worker"].append(_measure(recordings, frames, lambda tasks: _process(tasks, 1)))
+        runs["2 workers"].append(_measure(recordings, frames, lambda tasks: _process(tasks, 2)))
+        runs["ProcessPoolExecutor, 2"].append(_measure(recordings, frames, _executor))
+        console.print(f"load average {os.getloadavg()[0]:.1f}", {name: found[-1] for name, found in runs.items()})
     best = {name: min(found, key=lambda run: run.wall_s) for name, found in runs.items()}
     serial = best["1 worker"].wall_s
-    killed = _measure(recordings[: kills + 1], lambda tasks: _process(tasks, 2, kills))
+    killed = _measure(recordings[: kills + 1], frames, lambda tasks: _process(tasks, 2, kills))
     figures = {
         "serial_s": serial,
         "workers_2_s": best["2 workers"].wall_s,
@@ -87,32 +94,34 @@ def main(
         idle = cores * run.wall_s - run.cpu_s
         efficiency = serial / (cores * run.wall_s)
         table.add_row(name, f"{run.wall_s:.1f}", f"{run.cpu_s:.1f}", f"{idle:.1f}", f"{efficiency:.2f}")
-    console = Console()
     console.print(table)
     console.print(f"{killed.retried} of {kills} tasks whose worker was killed were done all the same")
     if json is not None:
         json.write_text(json_format.dumps(figures, indent=2) + "\n")
 
 
-def _measure(recordings: Sequence[Path], run: Callable[[list[Task]], int]) -> Run:
+def _measure(recordings: Sequence[Path], frames: int, run: Callable[[list[Task]], int]) -> Run:
     """Process copies that nobody processed before."""
     with TemporaryDirectory() as folder:
         for path in recordings:
-            shutil.copytree(path, Path(folder) / path.name)
-            _forget(Path(folder) / path.name)
+            _copy(path, Path(folder) / path.name, frames)
         before, began = _children_cpu_s(), time.perf_counter()
         retried = run(find_tasks([folder]))
         return Run(time.perf_counter() - began, _children_cpu_s() - before, retried)
 
 
-def _forget(path: Path) -> None:
-    """Undo the processing of a copy."""
-    import sqlite3
-
-    with sqlite3.connect(path / "index.sqlite") as index:
-        for table in ("steps", "masks", "attempts"):
-            index.execute(f"DELETE FROM {table}")
-        index.execute("DELETE FROM poses WHERE source = 'tracking'")
+def _copy(path: Path, copy: Path, frames: int) -> None:
+    """A take as it was recorded: whole, or its first frames alone."""
+    if not frames:
+        shutil.copytree(path, copy)
+        with sqlite3.connect(copy / "index.sqlite") as index:
+            for table in ("steps", "masks", "attempts"):
+                index.execute(f"DELETE FROM {table}")
+            index.execute("DELETE FROM poses WHERE source = 'tracking'")
+        return
+    with Session(path) as session, SessionWriter(copy, session.camera_info) as writer:
+        for frame in session.frames(stop=min(frames, len(session))):
+            writer.add_frame(frame)
 
 
 def _process(tasks: list[Task], workers: int, kills: int = 0) -> int:

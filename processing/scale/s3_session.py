@@ -21,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from processing.pipeline import ProcessReport
 from processing.report import REPORT_NAME, THUMBNAIL_NAME
 from processing.scale.s3 import Prefix, RemoteFile, Store, sha256
 from wildgrasp.errors import SessionError, UserError
@@ -52,6 +53,7 @@ class Marker:
         try:
             value = json.loads(text)
             marker = cls(**{k: value[k] for k in ("fingerprint", "inputs", "files", "report")})
+            ProcessReport.from_json(marker.report)
             whole = all(_RESULT_KEY.fullmatch(f["key"]) and isinstance(f["sha256"], str) for f in marker.files.values())
         except (ValueError, KeyError, TypeError, AttributeError):
             return None
@@ -87,8 +89,8 @@ def fetch(store: Store, session: Prefix, folder: Path) -> None:
     marker = read_marker(store, session, listing)
     if marker is not None and marker.inputs == etags(wanted):
         wanted |= {name: listing[file["key"]] for name, file in marker.files.items() if name in (INDEX_NAME, DERIVED)}
+    here = fetched(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    here = _fetched(folder)
     missing = {n: f for n, f in wanted.items() if here.get(n) != f.etag or not (folder / n).is_file()}
     if INDEX_NAME in missing:  # what was found with another index is not to be mixed with this one
         (folder / DERIVED).unlink(missing_ok=True)
@@ -128,7 +130,10 @@ def deliver(store: Store, folder: Path, session: Prefix, marker: Marker) -> Mark
 
 
 def copy_recording(store: Store, source: Prefix | Path, session: Prefix) -> None:
-    """Put what was recorded beside the results where these go elsewhere; files that are there already stay."""
+    """Put what was recorded beside the results where these go elsewhere; files that are there already stay.
+
+    Raises SessionError where another recording is there.
+    """
     there = store.list(session)
     if isinstance(source, Prefix):
         for name, file in sorted(recorded(store.list(source)).items(), key=lambda item: item[0] == INDEX_NAME):
@@ -142,14 +147,27 @@ def copy_recording(store: Store, source: Prefix | Path, session: Prefix) -> None
 
 
 def _is_copy(store: Store, at: Prefix, there: RemoteFile | None, size: int, origin: str) -> bool:
-    return there is not None and there.bytes == size and store.origin(at) == origin
+    if there is None:
+        return False
+    copy_of = store.origin(at)
+    if not copy_of:
+        raise SessionError(
+            f"{at} belongs to another recording. Give another place by --out; nothing was changed there."
+        )
+    return there.bytes == size and copy_of == origin
 
 
-def _fetched(folder: Path) -> dict[str, str]:
+def fetched(folder: Path) -> dict[str, str]:
+    """What a folder was filled with: ETags (or hashes) by path in the session.
+
+    Raises SessionError where the folder is a session that was not made by fetching: recordings are not overwritten.
+    """
     try:
         value = json.loads((folder / FETCHED).read_text())
     except (OSError, ValueError):
-        return {}
+        value = {}
+    if (folder / INDEX_NAME).exists() and not (isinstance(value, dict) and value):
+        raise SessionError(f"{folder} is another recording. Give another place by --out; nothing was changed there.")
     return value if isinstance(value, dict) else {}
 
 

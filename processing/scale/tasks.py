@@ -14,7 +14,17 @@ from pathlib import Path
 
 from processing.pipeline import ProcessConfig, ProcessReport, pipeline_steps, process_session
 from processing.scale.s3 import SCHEME, Prefix, Store, sha256
-from processing.scale.s3_session import Marker, copy_recording, deliver, etags, fetch, read_marker, recorded
+from processing.scale.s3_session import (
+    FETCHED,
+    Marker,
+    copy_recording,
+    deliver,
+    etags,
+    fetch,
+    fetched,
+    read_marker,
+    recorded,
+)
 from processing.steps import Progress, fingerprint
 from wildgrasp.errors import SessionError
 from wildgrasp.sessions.layout import BLOB_FOLDER, DERIVED_BLOB, INDEX_FILES, INDEX_NAME, chunks
@@ -79,9 +89,9 @@ def run_task(task: Task, config: ProcessConfig, scratch: Path, tell: Progress) -
         fetch(store, Prefix.parse(task.source), folder)
     else:
         _copy_session(Path(task.source), folder)
-    report = process_session(folder, config, tell)
     if task.source != task.target:
         copy_recording(store, _place(task.source), target)
+    report = process_session(folder, config, tell)
     written = deliver(store, folder, target, Marker(made_by, made_from, {}, report.as_json()))
     shutil.rmtree(folder, ignore_errors=True)
     return ProcessReport.from_json(written.report)
@@ -132,7 +142,8 @@ def _inputs(store: Store, source: str) -> dict[str, str]:
 
 def _copy_session(source: Path, folder: Path) -> None:
     """A recording to another folder, index last. Recorded chunks never change, so they are linked where that works."""
-    if (folder / INDEX_NAME).is_file():
+    made_from = {INDEX_NAME: sha256(source / INDEX_NAME)}
+    if fetched(folder) == made_from and (folder / INDEX_NAME).is_file():
         return
     (folder / BLOB_FOLDER).mkdir(parents=True, exist_ok=True)
     for chunk in chunks(source):
@@ -142,6 +153,7 @@ def _copy_session(source: Path, folder: Path) -> None:
             os.link(chunk, copy)
         except OSError:
             shutil.copyfile(chunk, copy)
+    (folder / FETCHED).write_text(json.dumps(made_from))
     for name in (f"{BLOB_FOLDER}/{DERIVED_BLOB}", *reversed(INDEX_FILES)):
         if (source / name).is_file():
             part = folder / f"{name}.part"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -129,6 +132,37 @@ def test_results_can_go_to_another_folder_and_the_recording_stays_as_it_was(tmp_
         with Session(tmp_path / "out" / "a") as session:
             assert session.poses("tracking") is not None
             assert session.frame(5).color.any()
+
+
+def test_after_ctrl_c_no_process_is_left_and_the_same_command_goes_on(tmp_path, clip):
+    write_sessions(tmp_path, clip, {"a": 30, "b": 30})
+    command = [sys.executable, "-m", "wildgrasp.cli", "process", str(tmp_path), "--workers", "2"]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+    while not _steps(tmp_path / "a"):  # at work: ended by this test or by its own end
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            raise AssertionError(f"it ended by itself: {running.wait(0.05)}")
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to all of them
+    told, _ = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert b"interrupted" in told
+    assert _workers_of_group(running.pid) == []
+    assert process([str(tmp_path)], workers=2) == 0
+
+
+def _workers_of_group(group: int) -> list[str]:
+    """Command lines of a process group's living processes (the standard library's tracker lives a moment longer)."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, its_group = stat.read_text().rpartition(")")[2].split()[:3]
+            if int(its_group) == group and state != "Z":
+                found.append((stat.parent / "cmdline").read_text())
+    return [command for command in found if "resource_tracker" not in command]
+
+
+def _steps(path: Path) -> int:
+    with Session(path) as session:
+        return session.db["steps"].count
 
 
 def test_folders_of_sessions_are_searched(tmp_path, clip):

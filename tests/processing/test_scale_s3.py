@@ -17,7 +17,7 @@ import pytest
 from small_sessions import cut_in_half, write_sessions
 
 from processing.commands import process
-from processing.pipeline import ProcessConfig
+from processing.pipeline import ProcessConfig, ProcessReport
 from processing.scale import s3_session, tasks
 from processing.scale.s3 import Prefix, Store
 from processing.scale.s3_session import FETCHED, MARKER, Marker
@@ -234,6 +234,18 @@ def test_a_folder_can_go_to_a_prefix(s3, tmp_path, clip):
     assert {"c/index.sqlite", "c/blobs/000000.wgb", f"c/{MARKER}", "processed.html"} <= set(there)
 
 
+def test_another_recording_of_the_same_name_is_never_overwritten(s3, uploaded, tmp_path, clip):
+    (path,) = write_sessions(tmp_path / "in", clip, {"a": 3})
+    before = etags(uploaded)
+    with pytest.raises(SessionError, match="another recording"):
+        run_task(find_tasks([str(path)], str(uploaded))[0], ProcessConfig(), tmp_path / "scratch", lambda *_: None)
+    assert etags(uploaded) == before
+    with pytest.raises(SessionError, match="another recording"):
+        run(uploaded / "a", tmp_path / "scratch", str(tmp_path / "in"))
+    with Session(path) as session:
+        assert len(session) == 3
+
+
 def test_poison_in_a_bucket_is_set_aside_and_the_page_leads_to_the_rest(s3, tmp_path, clip):
     prefix = Prefix(BUCKET, "poisoned")
     good, damaged = write_sessions(tmp_path / "in", clip, {"good": 5, "damaged": 5})
@@ -258,13 +270,15 @@ def test_names_from_a_bucket_lead_nowhere_else(s3, tmp_path):
 
 
 def test_a_marker_that_names_other_objects_is_no_marker():
-    good = {"fingerprint": "", "inputs": {}, "files": {}, "report": {}}
+    report = ProcessReport("s3://b/a", 1, 0.0, {}, "ok", 0, None, "good", (), {}, "s3://b/a/report.html")
+    good = {"fingerprint": "", "inputs": {}, "files": {}, "report": report.as_json()}
     assert Marker.parse(json.dumps(good).encode()) is not None
     for key in ("processed/../../other/index.sqlite", "blobs/000000.wgb", "/processed/1/index.sqlite"):
         bad = good | {"files": {"index.sqlite": {"key": key, "sha256": ""}}}
         assert Marker.parse(json.dumps(bad).encode()) is None
     assert Marker.parse(json.dumps(good | {"files": {"../x": {"key": "processed/1/x", "sha256": ""}}}).encode()) is None
     assert Marker.parse(b"[]") is None
+    assert Marker.parse(json.dumps(good | {"report": {}}).encode()) is None
 
 
 def test_what_a_person_can_mend_is_said(s3, monkeypatch, tmp_path):
