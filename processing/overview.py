@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from rich.markup import escape
 from rich.table import Table
 
 from processing.pipeline import ProcessReport
@@ -28,8 +29,10 @@ def overview_table(reports: Sequence[ProcessReport]) -> Table:
         seconds = sum(r.seconds.values())
         rate = f"{r.frames / seconds:.0f}" if seconds > 0.05 else "done before"
         verdict = f"[{VERDICT_STYLE[r.verdict]}]{r.verdict}[/]"
-        why = "; ".join(r.reasons)
-        table.add_row(_name(r.path), verdict, f"{r.duration_s / 60:.1f}", attempts, str(r.lost_frames), rate, why)
+        why = escape("; ".join(r.reasons))
+        table.add_row(
+            escape(_name(r.path)), verdict, f"{r.duration_s / 60:.1f}", attempts, str(r.lost_frames), rate, why
+        )
     return table
 
 

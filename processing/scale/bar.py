@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from processing.pipeline import STEP_NAMES
@@ -37,7 +38,7 @@ class ProgressView:
             self._parts[task] = before + _SHARE[update.step] * update.fraction
             if task not in self._bars:
                 self._bars[task] = self._progress.add_task("", total=1.0)
-            text = f"  {task.name}: {update.step}"
+            text = f"  {escape(task.name)}: {update.step}"
             self._progress.update(self._bars[task], description=text, completed=self._parts[task])
         else:
             self._parts.pop(task, None)
