@@ -30,10 +30,10 @@ class RayPool:
         own = {"_node_ip_address": "127.0.0.1"} if here else {}
         try:
             ray.init(address=address, log_to_driver=False, logging_level="ERROR", **own)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
             raise UserError(
-                f"No Ray cluster answers at {address} ({error}). Start one with `ray start --head`, with the same "
-                "RAY_AUTH_MODE and token, and give its address. Nothing was changed."
+                f"The Ray cluster at {address} cannot be joined ({str(error).split('. ')[0]}). Start one with `ray start "
+                "--head`, give its address, and use its RAY_AUTH_MODE and token here too. Nothing was changed."
             ) from error
         self._ray = ray
         self._do = ray.remote(num_cpus=1, max_retries=0)(do_task)
