@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 from pathlib import Path
 
 from processing.pipeline import ProcessConfig
@@ -16,6 +17,7 @@ from processing.scale.pool import News
 from processing.scale.tasks import Task
 from wildgrasp.errors import UserError
 
+CONNECT_S = 5.0
 ASK_AGAIN_S = 2.0  # the cluster may have grown or shrunk meanwhile
 QUEUED_PER_CORE = 2  # a task more than there are cores waits at the node, so that no core does
 
@@ -24,6 +26,7 @@ class RayPool:
     """One task per core of the cluster at ``address`` (host:port, ``auto``, or ``ray://host:port``)."""
 
     def __init__(self, address: str, config: ProcessConfig, scratch: Path) -> None:
+        _require_answer(address)
         here = address.startswith(("127.0.0.1:", "localhost:"))
         ray = _import_ray(here)
         # A cluster on loopback is joined on loopback: else Ray would listen on the machine's outer address.
@@ -31,10 +34,7 @@ class RayPool:
         try:
             ray.init(address=address, log_to_driver=False, logging_level="ERROR", **own)
         except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-            raise UserError(
-                f"The Ray cluster at {address} cannot be joined ({str(error).split('. ')[0]}). Start one with `ray start "
-                "--head`, give its address, and use its RAY_AUTH_MODE and token here too. Nothing was changed."
-            ) from error
+            raise _not_joined(address, str(error).split(". ")[0]) from error
         self._ray = ray
         self._do = ray.remote(num_cpus=1, max_retries=0)(do_task)
         self._arguments = (ray.put(config), str(scratch))
@@ -67,6 +67,23 @@ class RayPool:
         except self._ray.exceptions.RayError as error:
             first_line = str(error).strip().splitlines()[0]
             return News(task, "died", reason=f"its process or node went away ({first_line})")
+
+
+def _not_joined(address: str, why: str) -> UserError:
+    return UserError(
+        f"The Ray cluster at {address} cannot be joined ({why}). Start one with `ray start --head`, give its address, and "
+        "use its RAY_AUTH_MODE and token here too. Nothing was changed."
+    )
+
+
+def _require_answer(address: str) -> None:
+    """Ray itself would wait for minutes where nobody listens."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdigit():
+        try:
+            socket.create_connection((host, int(port)), CONNECT_S).close()
+        except OSError as error:
+            raise _not_joined(address, error.strerror or "no answer") from error
 
 
 def _import_ray(loopback: bool):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from small_sessions import cut_in_half, write_sessions
 from processing.pipeline import ProcessConfig
 from processing.scale.scheduler import process_all
 from processing.scale.tasks import find_tasks
+from wildgrasp.errors import UserError
 from wildgrasp.sessions.session import Session
 
 pytest.importorskip("ray", reason="the extra 'ray' is not installed")
@@ -65,6 +67,16 @@ def test_a_killed_process_and_a_killed_node_cost_their_own_tasks_only(cluster, t
         with Session(paths[name]) as session:
             assert len(session.poses("tracking").frame_ids) == len(session)
     assert _listens_beyond_loopback() == []
+
+
+def test_a_cluster_that_is_not_there_is_told_at_once(tmp_path):
+    from processing.scale.ray_pool import RayPool
+
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+    with pytest.raises(UserError, match="cannot be joined"):
+        RayPool(f"127.0.0.1:{port}", ProcessConfig(), tmp_path)
 
 
 class Watched:
