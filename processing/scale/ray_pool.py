@@ -71,8 +71,8 @@ class RayPool:
 
 def _not_joined(address: str, why: str) -> UserError:
     return UserError(
-        f"The Ray cluster at {address} cannot be joined ({why}). Start one with `ray start --head`, give its address, and "
-        "use its RAY_AUTH_MODE and token here too. Nothing was changed."
+        f"The Ray cluster at {address} cannot be joined ({why}). Start one with `ray start --head`, give its address, "
+        "and use its RAY_AUTH_MODE and token here too. Nothing was changed."
     )
 
 
