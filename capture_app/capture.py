@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 from capture_app.gripper.link import GripperLink
+from wildgrasp.calibration import load_calibration
 from wildgrasp.cameras.base import Camera
 from wildgrasp.clocks import MonotonicClock
+from wildgrasp.geometry import to_vector
 from wildgrasp.sessions.recorder import Recorder, RecorderStatus
 from wildgrasp.sessions.recording import RecordingSummary
 
@@ -26,6 +29,7 @@ def capture(
     participant: str = "",
     task: str = "",
     camera_serial: str = "",
+    calibration: Path | None = None,
 ) -> None:
     """Record one session with the handheld gripper, until Ctrl-C.
 
@@ -36,14 +40,18 @@ def capture(
         participant: Who records; kept with the session.
         task: What is being done; kept with the session.
         camera_serial: Serial number of the camera, where several are plugged in.
+        calibration: File of `wildgrasp calibrate camera-to-gripper`; kept with the session. Without it, the drawing's.
     """
     from wildgrasp.cameras.realsense import RealSenseCamera, RealSenseConfig
 
+    meta: dict[str, Any] = {"participant": participant, "task": task}
+    if calibration is not None:
+        meta["T_camera_fingertip"] = to_vector(load_calibration(calibration, "T_camera_fingertip").T).tolist()
     link = GripperLink.find(port, MonotonicClock())
     try:
         camera = RealSenseCamera(RealSenseConfig(serial=camera_serial))
         path = out / datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
-        summary = record(camera, link, path, {"participant": participant, "task": task}, seconds, Console())
+        summary = record(camera, link, path, meta, seconds, Console())
     finally:
         link.close()
     print(
@@ -53,7 +61,7 @@ def capture(
 
 
 def record(
-    camera: Camera, link: GripperLink, path: Path, meta: dict[str, str], seconds: float | None, console: Console
+    camera: Camera, link: GripperLink, path: Path, meta: dict[str, Any], seconds: float | None, console: Console
 ) -> RecordingSummary:
     """Record until the time is up or somebody interrupts; what was recorded is kept in either case."""
     recorder = Recorder(camera, link, path, meta)

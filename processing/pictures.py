@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 
 import cv2
 import numpy as np
@@ -17,6 +18,8 @@ Mask = NDArray[np.bool_]
 
 GRIPPER_TINT, OBJECT_TINT = (70, 120, 255), (255, 150, 30)  # RGB
 PATH, HOLD, LOST, RECORDED = "#3b6ea8", "#e07a1f", "#c0392b", "#999999"
+OUTCOME = {"held": "#2e8b57", "empty": "#8a8a8a", "dropped": "#c0392b", "unfinished": "#c87f0a"}
+STATUS = {"ok": "#2e8b57", "predicted": "#c87f0a", "lost": LOST}
 
 
 def mask_overlay(color: NDArray[np.uint8], gripper: Mask | None, held: Mask | None) -> NDArray[np.uint8]:
@@ -43,6 +46,62 @@ def trajectory_figure(session: Session) -> bytes:
     png = io.BytesIO()
     figure.savefig(png, format="png")
     return png.getvalue()
+
+
+def timeline_figure(session: Session) -> bytes:
+    """PNG: over the session's time, the attempts with the fingers' opening, tracking with its own estimate of the
+    error, and the interval from frame to frame."""
+    figure = Figure(figsize=(10, 4.2), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    fingers, tracking, frames = figure.subplots(3, 1, sharex=True, height_ratios=(2, 1.3, 0.8))
+    seconds = (session.times_ns - session.times_ns[0]) * 1e-9
+    _draw_attempts(session, seconds, fingers)
+    _draw_status(session, seconds, tracking)
+    frames.plot(seconds[1:], 1e3 * np.diff(seconds), color=RECORDED, lw=0.8)
+    frames.set_ylabel("frame\ninterval [ms]")
+    frames.set_ylim(bottom=0)
+    frames.set_xlabel("time [s]")
+    frames.set_xlim(0, max(float(seconds[-1]), 1e-3))
+    for gap in session.gaps():
+        start, end = ((t - session.times_ns[0]) * 1e-9 for t in (gap.t_start_ns, gap.t_end_ns))
+        frames.axvspan(start, end, color=LOST, alpha=0.3, lw=0)
+    for panel in (fingers, tracking, frames):
+        panel.grid(alpha=0.3)
+    png = io.BytesIO()
+    figure.savefig(png, format="png")
+    return png.getvalue()
+
+
+def _draw_attempts(session: Session, seconds: NDArray[np.float64], panel) -> None:
+    """Each attempt's approach (pale), hold (full) and retreat (pale) behind the opening of the fingers."""
+    for row in session.db.query("SELECT * FROM attempts ORDER BY id"):
+        color = OUTCOME.get(row["outcome"], RECORDED)
+        start, grasp, release, end = (seconds[row[f"frame_{n}"]] for n in ("start", "grasp", "release", "end"))
+        panel.axvspan(start, end, color=color, alpha=0.12, lw=0)
+        panel.axvspan(grasp, release, color=color, alpha=0.35, lw=0)
+        panel.text((grasp + release) / 2, 1.04, f"{row['id']} {row['outcome']}", color=color, ha="center", fontsize=8)
+    servo = session.servo()
+    if servo:
+        times = [(s.t_ns - session.times_ns[0]) * 1e-9 for s in servo]
+        panel.plot(times, [s.opening for s in servo], color=PATH, lw=1.2)
+    panel.set_ylim(-0.05, 1.2)
+    panel.set_ylabel("fingers' opening")
+
+
+def _draw_status(session: Session, seconds: NDArray[np.float64], panel) -> None:
+    """Error estimate, over a background in the colour of each frame's status."""
+    poses = session.poses("tracking")
+    if poses is None:
+        return
+    status, times = np.array(poses.status), seconds[poses.frame_ids]
+    changes = [0, *(np.flatnonzero(status[1:] != status[:-1]) + 1), len(status)]
+    for a, b in itertools.pairwise(changes):
+        until = times[b] if b < len(times) else times[-1]
+        alpha = 0.15 if status[a] == "ok" else 0.5
+        panel.axvspan(times[a], until, color=STATUS.get(status[a], LOST), alpha=alpha, lw=0)
+    panel.plot(times, 1e3 * np.where(status == "lost", np.nan, poses.sigma_m), color=PATH, lw=1.0)
+    panel.set_ylim(bottom=0)
+    panel.set_ylabel("error estimate\n[mm]")
 
 
 def _draw(session: Session, poses: Poses, space, time) -> None:

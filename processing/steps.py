@@ -34,7 +34,7 @@ class Step:
     version: str
     config: Any  # frozen dataclass, or None
     needs: tuple[str, ...]
-    run: Callable[[Callable[[float], None]], Found]  # is handed a progress callback
+    run: Callable[[Session, Callable[[float], None]], Found]  # is handed a progress callback
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,12 @@ class Done:
     ran: bool
     seconds: float
     report: dict[str, Any]
+
+
+def fingerprint(steps: Sequence[Step]) -> str:
+    """Hash of all versions and configurations: results of the same recording with the same fingerprint are the same."""
+    described = [(s.name, s.version, None if s.config is None else dataclasses.asdict(s.config)) for s in steps]
+    return hashlib.sha256(json.dumps(described).encode()).hexdigest()
 
 
 def run_steps(session: Session, steps: Sequence[Step], on_progress: Progress | None = None) -> dict[str, Done]:
@@ -63,7 +69,7 @@ def run_steps(session: Session, steps: Sequence[Step], on_progress: Progress | N
 def _run(session: Session, step: Step, key: str, on_progress: Progress) -> Done:
     start = time.perf_counter()
     on_progress(step.name, 0.0)
-    found = step.run(lambda fraction: on_progress(step.name, fraction))
+    found = step.run(session, lambda fraction: on_progress(step.name, fraction))
     seconds = time.perf_counter() - start
     report = json.dumps({**found.report, "seconds": round(seconds, 3)})
     row = (step.name, step.version, key, datetime.now(UTC).isoformat(timespec="seconds"), report)

@@ -41,6 +41,12 @@ VERBS: dict[str, Verb] = {
     "ingest-server remove-device": Verb("wildgrasp.ingest.commands:remove_device", "upload", "Take its key back"),
     "ingest-server receive": Verb("wildgrasp.ingest.commands:receive", "upload", "Uploads, compared, become sessions"),
     "process": Verb("processing.commands:process", "processing", "Sessions gain trajectories, attempts and masks"),
+    "calibrate board": Verb("processing.calibration.commands:board", "processing", "The calibration sheet, to print"),
+    "calibrate camera-to-gripper": Verb(
+        "processing.calibration.commands:camera_to_gripper",
+        "processing",
+        "Where the camera sits on the handheld gripper or the robot's tool",
+    ),
     "train": Verb("grasp_policy.commands:train", "policy", "Processed sessions become a policy checkpoint"),
     "run": Verb("robot_runner.commands:run", "robot,policy", "A policy grasps with a UR5 and an RG2"),
     "simulate": Verb("digital_twin.commands:simulate", "twin", "Simulated people record sessions"),
@@ -51,6 +57,7 @@ GROUPS = {
     "import": "Recordings of other systems become sessions",
     "servo": "The gripper's servo",
     "ingest-server": "A lab's server",
+    "calibrate": "Calibration",
 }
 
 

@@ -27,3 +27,7 @@ class RobotError(UserError):
 
 class CheckpointError(UserError):
     """A policy checkpoint cannot be read."""
+
+
+class CalibrationError(UserError):
+    """A calibration cannot be made or read."""

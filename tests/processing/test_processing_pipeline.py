@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from picked_session import write_pick
 
 from processing import pipeline, session_steps
 from processing.accuracy import compare
-from processing.commands import find_sessions, process
 from processing.mask_step import read_masks
 from processing.pictures import mask_overlay, trajectory_figure
 from processing.pipeline import ProcessConfig, process_session
-from processing.workers import process_all
 from wildgrasp.errors import SessionError
 from wildgrasp.geometry import from_vector, inverse
 from wildgrasp.sessions.session import Poses, Session
@@ -56,9 +53,10 @@ def test_the_report_says_what_was_found(processed):
     assert report.attempts == {"held": 1}
     assert report.tracking == "ok"
     assert report.lost_frames == 0
+    assert (report.verdict, report.reasons) == ("good", ())
     assert set(report.seconds) == set(pipeline.STEP_NAMES)
     assert Path(report.report) == path / "report.html"
-    json.dumps(report.as_json())
+    assert pipeline.ProcessReport.from_json(json.loads(json.dumps(report.as_json()))) == report
 
 
 def test_all_frames_have_a_pose_and_it_is_right(processed, pick):
@@ -97,7 +95,9 @@ def test_the_page_shows_it(processed):
     page = (processed[0] / "report.html").read_text()
     assert "held for" in page
     assert page.count("data:image/jpeg") == 4
-    assert page.count("data:image/png") == 1
+    assert page.count("data:image/png") == 2
+    thumbnail = cv2.imread(str(processed[0] / "thumbnail.jpg"))
+    assert thumbnail.shape == (144, 192, 3)
     assert not list(processed[0].glob(".*.part"))
 
 
@@ -121,22 +121,51 @@ def test_a_second_run_does_nothing(processed):
     assert (contents(path), (path / "blobs" / "derived.wgb").stat().st_size) == before
 
 
-def test_a_changed_step_re_runs_what_depends_on_it_only(fresh, monkeypatch):
-    ran = fake_steps(monkeypatch)
+def needed_by(changed: str) -> list[str]:
+    """The step and everything that needs it, directly or through others, in order."""
+    stale = {changed}
+    for step in pipeline.pipeline_steps(ProcessConfig()):
+        if stale & set(step.needs):
+            stale.add(step.name)
+    return [name for name in pipeline.STEP_NAMES if name in stale]
+
+
+@pytest.mark.parametrize("changed", pipeline.STEP_NAMES)
+def test_a_changed_step_re_runs_it_and_what_depends_on_it_and_nothing_else(fresh, monkeypatch, changed):
+    fake_steps(monkeypatch)
+    assert list(process_session(fresh).seconds) == list(pipeline.STEP_NAMES)
+    assert list(process_session(fresh).seconds) == []
+    real = pipeline.pipeline_steps
+
+    def newer(config):
+        return [replace(s, version="newer") if s.name == changed else s for s in real(config)]
+
+    monkeypatch.setattr(pipeline, "pipeline_steps", newer)
+    assert list(process_session(fresh).seconds) == needed_by(changed)
+    assert list(process_session(fresh).seconds) == []
+
+
+def test_another_configuration_re_runs_what_it_is_a_part_of(fresh, monkeypatch):
+    fake_steps(monkeypatch)
     process_session(fresh)
-    assert ran == ["masks", "tracking", "grasps"]
-    ran.clear()
+    default = ProcessConfig()
+    for part, config, first in (
+        ("attempts", replace(default.attempts, tap_s=0.01), "attempts"),
+        ("masks", replace(default.masks, min_area_px=7), "masks"),
+        ("tracker", replace(default.tracker, seed=1), "masks"),
+        ("ignore", replace(default.ignore, margin_px=1), "masks"),
+    ):
+        assert list(process_session(fresh, replace(default, **{part: config})).seconds) == needed_by(first)
+        process_session(fresh)
+
+
+def test_a_session_with_more_in_it_than_before_is_processed_again(fresh, monkeypatch):
+    """A repaired recording, for one: the frames are others, so nothing of before counts."""
+    fake_steps(monkeypatch)
     process_session(fresh)
-    assert ran == []
-    tracker = replace(ProcessConfig().tracker, seed=1)
-    process_session(fresh, replace(ProcessConfig(), tracker=tracker, masks=ProcessConfig().masks))
-    assert ran == ["masks", "tracking", "grasps"]
-    ran.clear()
     with Session(fresh) as session, session.edit() as edit:
-        edit.execute("UPDATE steps SET version = 'older' WHERE name = 'grasps'")
-    done = process_session(fresh, replace(ProcessConfig(), tracker=tracker))
-    assert ran == ["grasps"]
-    assert set(done.seconds) == {"grasps", "report"}
+        edit.execute("INSERT INTO events (t_ns, kind, uncertainty_ns, detail) VALUES (5, 'mark', 0, '')")
+    assert list(process_session(fresh).seconds) == list(pipeline.STEP_NAMES)
 
 
 def test_an_interrupted_step_leaves_the_session_as_it_was(fresh, monkeypatch):
@@ -205,49 +234,6 @@ def test_progress_only_grows(fresh, monkeypatch):
     assert told[-1] == (len(pipeline.STEP_NAMES) - 1, 1.0)
 
 
-# --- many sessions ----------------------------------------------------------------------------------------------------
-
-
-def test_the_command_sets_poison_aside_and_does_the_rest(tmp_path, clip, capsys):
-    good, damaged = tmp_path / "in" / "good", tmp_path / "in" / "damaged"
-    for path in (good, damaged):
-        with SessionWriter(path, clip.info) as writer:
-            for frame in clip.frames[:6]:
-                writer.add_frame(frame)
-    blob = damaged / "blobs" / "000000.wgb"
-    os.truncate(blob, blob.stat().st_size // 2)
-    before = contents(damaged)["poses"]
-    assert process([tmp_path / "in"], workers=2, json=tmp_path / "out.json") == 2
-    found = json.loads((tmp_path / "out.json").read_text())
-    assert [Path(s["path"]).name for s in found["sessions"]] == ["good"]
-    assert "damaged" in found["set_aside"][str(damaged)]
-    assert contents(damaged)["poses"] == before
-    assert "Set aside" in capsys.readouterr().out
-
-
-def test_a_killed_worker_costs_its_own_session_only(tmp_path, clip):
-    paths = [tmp_path / name for name in ("a", "b", "c")]
-    for path in paths:
-        with SessionWriter(path, clip.info) as writer:
-            for frame in clip.frames[:12]:
-                writer.add_frame(frame)
-    ended = {}
-    for update in process_all(paths, workers=1):
-        if update.path == paths[1] and update.kind == "progress" and not ended.get("killed"):
-            ended["killed"] = _kill_children()
-        if update.kind != "progress":
-            ended[update.path] = update
-    assert ended[paths[0]].kind == ended[paths[2]].kind == "done"
-    assert ended[paths[1]].kind == "set aside"
-    assert "signal 9" in ended[paths[1]].reason
-
-
-def test_folders_of_sessions_are_searched(recorded, tmp_path):
-    assert find_sessions([recorded.parent, recorded]) == [recorded]
-    with pytest.raises(SessionError, match="no session in"):
-        find_sessions([tmp_path])
-
-
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "rgbd_7scenes"
 
 
@@ -263,14 +249,6 @@ def test_a_real_recording(tmp_path):
     report = process_session(import_7scenes(few, tmp_path / "s"))
     assert report.lost_frames == 0
     assert report.accuracy.ate_mm < 30
-
-
-def _kill_children() -> bool:
-    import multiprocessing
-
-    for child in multiprocessing.active_children():
-        os.kill(child.pid, signal.SIGKILL)
-    return True
 
 
 def fake_steps(monkeypatch, ran: list[str] | None = None) -> list[str]:

@@ -1,0 +1,41 @@
+"""What runs tasks: processes of this machine (local_pool.py) or a Ray cluster (ray_pool.py)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from processing.pipeline import ProcessReport
+from processing.scale.tasks import Task
+
+
+@dataclass(frozen=True)
+class News:
+    """What a pool tells of a task.
+
+    progress: it goes on. done: here is its report. failed: it cannot be done, and trying again would not help.
+    died: its process or node went away; it may be innocent.
+    """
+
+    task: Task
+    kind: Literal["progress", "done", "failed", "died"]
+    step: str = ""
+    fraction: float = 0.0  # of the step
+    report: ProcessReport | None = None
+    reason: str = ""
+
+
+class Pool(Protocol):
+    def free(self) -> int:
+        """How many tasks may be started now."""
+        ...
+
+    def start(self, task: Task) -> None: ...
+
+    def wait(self) -> list[News]:
+        """Block until a running task has something to tell."""
+        ...
+
+    def close(self) -> None:
+        """End what runs. What it had finished is kept in its session."""
+        ...
