@@ -38,10 +38,11 @@ class QPolicy:
         T_fingertip_camera: NDArray[np.float64] = NOMINAL_T_FINGERTIP_CAMERA,
         workspace: Volume | None = None,
         opening_m: float = MAX_OPENING_M,
+        device: str = "cpu",
     ) -> None:
         self._evaluator = evaluator
         self._preset = preset
-        self._observer = SceneObserver(workspace, T_fingertip_camera, opening_m)
+        self._observer = SceneObserver(workspace, T_fingertip_camera, opening_m, device)
 
     def reset(self) -> None:
         self._observer.reset()

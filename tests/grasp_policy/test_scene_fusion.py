@@ -7,6 +7,7 @@ import pytest
 from analytic_scene import TABLE, AnalyticScene, Box, Plane, Sphere, look_at
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scene_kinds import new_scene, scene_kind  # noqa: F401  (the fixture runs all tests with each kind)
 
 from grasp_policy.scene.tsdf import TsdfScene, Volume
 from grasp_policy.scene.voxels import FREE
@@ -42,7 +43,7 @@ def reference(volume: Volume, frames, truncation=0.02, alpha=ALPHA):
 
 
 def fused(frames, volume=VOLUME, **options) -> TsdfScene:
-    scene = TsdfScene(volume, **options)
+    scene = new_scene(volume, **options)
     for color, depth, camera, T in frames:
         scene.integrate(color, depth, camera, T)
     return scene
@@ -130,7 +131,7 @@ def test_depth_that_is_no_measurement_changes_nothing(bad):
     half[::2] = bad
     masked = np.zeros(depth.shape, bool)
     masked[::2] = True
-    one, other = TsdfScene(VOLUME), TsdfScene(VOLUME)
+    one, other = new_scene(VOLUME), new_scene(VOLUME)
     one.integrate(color, half, camera, T)
     other.integrate(color, depth, camera, T, ignore=masked)
     np.testing.assert_array_equal(one.to_dense()[0], other.to_dense()[0])
@@ -160,7 +161,7 @@ def test_a_pose_that_is_no_rigid_motion_is_refused_and_nothing_changes(T):
 
 
 def test_images_that_do_not_fit_are_refused():
-    scene = TsdfScene(VOLUME)
+    scene = new_scene(VOLUME)
     color, depth, camera, T = observe(ABOVE)
     with pytest.raises(ValueError, match="do not fit"):
         scene.integrate(color, depth[1:], camera, T)
@@ -183,7 +184,7 @@ def test_reset_forgets_everything():
 def test_volumes_whose_sides_are_no_multiple_of_a_block_and_other_layouts_of_memory():
     odd = Volume(VOLUME.origin, (57, 49, 33))
     color, depth, camera, T = observe(ABOVE)
-    scene = TsdfScene(odd)
+    scene = new_scene(odd)
     scene.integrate(color[:, ::-1][:, ::-1], np.asfortranarray(depth.astype(np.float64)), camera, T)
     distance, _ = scene.to_dense()
     whole, _ = fused([observe(ABOVE)]).to_dense()
@@ -201,7 +202,7 @@ def test_volume_around_a_point_contains_it_in_the_middle():
     with pytest.raises(ValueError, match="finite origin"):
         Volume((0, 0, np.nan), (8, 8, 8))
     with pytest.raises(ValueError, match="alpha"):
-        TsdfScene(volume, alpha=0.0)
+        new_scene(volume, alpha=0.0)
 
 
 def test_surface_points_and_mesh_lie_on_the_sphere():
