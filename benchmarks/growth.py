@@ -53,10 +53,10 @@ def draw(results: dict[str, Growth], path: Path) -> None:
         for cell in row[len(growth) :]:
             cell.set_visible(False)
         for cell, (axis, points) in zip(row, growth.items(), strict=False):
-            cell.plot(list(points), list(points.values()), "o-", color="#2a6f97")
+            bars = cell.bar(list(points), list(points.values()), width=0.6, color="#2a6f97")
+            cell.bar_label(bars, fmt="%.1f")
             cell.set_xlabel(axis)
-            cell.set_ylim(bottom=0)
-            cell.grid(alpha=0.3)
+            cell.margins(y=0.15)
         row[0].set_ylabel(f"{what}, CPU ms")
     figure.tight_layout()
     figure.savefig(path, dpi=110)
