@@ -13,7 +13,7 @@ from wildgrasp.errors import CheckpointError
 Runtime = Literal["torch-cuda", "openvino-bf16", "openvino", "torch-bf16", "torch", "openvino-int8"]
 RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
 
-# Fastest first (`python -m benchmarks.step`). int8 is a little faster still, but changes values by more: only when asked for.
+# Fastest first (`python -m benchmarks.step`). int8 is a little faster still, but changes values by more: only on request.
 _PREFERRED: tuple[Runtime, ...] = ("torch-cuda", "openvino-bf16", "openvino", "torch-bf16", "torch")
 
 
