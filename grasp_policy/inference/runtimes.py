@@ -13,7 +13,7 @@ from wildgrasp.errors import CheckpointError
 Runtime = Literal["torch-cuda", "openvino-bf16", "openvino", "torch-bf16", "torch", "openvino-int8"]
 RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
 
-# Fastest first (`python -m benchmarks.step`). int8 is a little faster still, but changes values by more: only on request.
+# Fastest first (`python -m benchmarks.step`). int8 is faster still, but changes values by more: only when asked for.
 _PREFERRED: tuple[Runtime, ...] = ("torch-cuda", "openvino-bf16", "openvino", "torch-bf16", "torch")
 
 
