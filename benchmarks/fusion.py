@@ -3,12 +3,14 @@
     python -m benchmarks.fusion [--json FILE]
 
 640×360 pixels into 160×160×120 voxels of 5 mm, scene filling the view, a moving camera. Keys: ``fuse_ms``,
-``open3d_fuse_ms`` and ``ratio`` (null where open3d is not installed), ``threads``, and ``growth`` {what: milliseconds}.
+``open3d_fuse_ms`` and ``ratio`` (null where open3d is not installed), ``threads``, and ``growth`` {axis: {value: CPU
+milliseconds}}.
 """
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from itertools import cycle
 from pathlib import Path
@@ -42,22 +44,38 @@ def main(json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None) -
         "threads": thread_count(),
         "growth": growth(observations),
     }
-    for name, value in [*list(results.items())[:-1], *results["growth"].items()]:
-        print(f"{name:28} {'not installed' if value is None else f'{value:10.2f}'}")
+    print_results(results)
     if json_file is not None:
         json_file.write_text(json.dumps(results, indent=1))
 
 
-def growth(observations: list[Observation]) -> dict[str, float]:
-    """Milliseconds as voxels get smaller, the volume larger, the image larger."""
-    calls = {f"{mm} mm voxels": fusing(TsdfScene(same_box(mm / 1000), 0.02), observations) for mm in (10, 5, 4)}
+def print_results(results: dict[str, Any]) -> None:
+    """A line per figure, the growth's too."""
+    rows = [(name, value) for name, value in results.items() if name != "growth"]
+    for axis, points in results["growth"].items():
+        rows += [(f"{axis}: {value}, CPU ms", ms) for value, ms in points.items()]
+    for name, value in rows:
+        print(f"{name:36} {'not installed' if value is None else f'{value:10.2f}'}")
+
+
+def growth(observations: list[Observation]) -> dict[str, dict[str, float]]:
+    """CPU milliseconds as voxels get smaller, the volume wider, the image larger: {axis: {value: ms}}."""
+    calls = {("voxel size (mm)", f"{mm}"): fusing(TsdfScene(same_box(mm / 1000)), observations) for mm in (10, 5, 4)}
     for side in (0.6, 0.8, 1.2):
         volume = Volume.around((0.0, 0.0, 0.2), (side, side, 0.6))
-        calls[f"{side} m wide volume"] = fusing(TsdfScene(volume), observations)
+        calls["width of the volume (m)", f"{side}"] = fusing(TsdfScene(volume), observations)
     for width, height in ((320, 180), (640, 360), (1280, 720)):
         camera = SENSOR_CAMERA.resized(width, height)
-        calls[f"{width}×{height} pixels"] = fusing(TsdfScene(VOLUME), approach(4, camera), camera)
-    return median_ms(calls, rounds=24, warm_up=12)
+        calls["image", f"{width}×{height}"] = fusing(TsdfScene(VOLUME), approach(4, camera), camera)
+    return by_axis(median_ms(calls, rounds=16, warm_up=8, clock=time.process_time))
+
+
+def by_axis(times: dict[tuple[str, str], float]) -> dict[str, dict[str, float]]:
+    """{(axis, value): ms} as {axis: {value: ms}}."""
+    result: dict[str, dict[str, float]] = {}
+    for (axis, value), ms in times.items():
+        result.setdefault(axis, {})[value] = ms
+    return result
 
 
 def same_box(voxel_m: float) -> Volume:

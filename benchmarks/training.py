@@ -24,7 +24,7 @@ from grasp_policy.actions import CANDIDATES, VIEW_CAMERA
 from grasp_policy.batches import Batch
 from grasp_policy.checkpoint import Checkpoint
 from grasp_policy.dataset import find_sessions, session_states
-from grasp_policy.inference.torch_cpu import TorchEvaluator
+from grasp_policy.inference.torch_runtime import TorchEvaluator
 from grasp_policy.network import NetworkConfig, QNetwork
 from grasp_policy.objectives import Temperature, softmax_loss
 from grasp_policy.precision import prefers_bfloat16, threads, use_bfloat16

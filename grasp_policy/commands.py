@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from grasp_policy.batches import load_pools
+from grasp_policy.checkpoint import load_checkpoint
 from grasp_policy.dataset import ShardReport, build_dataset, find_sessions
+from grasp_policy.model_card import card_rows, runtime_rows
 from grasp_policy.states import StatesConfig
 from grasp_policy.train import Progress as TrainProgress
 from grasp_policy.train import TrainConfig, TrainReport
@@ -61,6 +66,26 @@ def train(
 
         report = run_training(training, held_out, config, out, states.actions, show)
     _print_report(report, console)
+
+
+def card(
+    checkpoint: tyro.conf.Positional[Path], json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None
+) -> None:
+    """Show what a checkpoint is: its network, how and on what it was trained, and what can run it on this machine.
+
+    Args:
+        checkpoint: The file that `wildgrasp train` wrote.
+        json_file: Write the card here as well.
+    """
+    loaded = load_checkpoint(checkpoint)
+    console = Console()
+    for title, rows in (("checkpoint", card_rows(loaded)), ("runs here with", runtime_rows())):
+        table = Table(title, "", title_justify="left")
+        for name, text in rows:
+            table.add_row(escape(name), escape(text))
+        console.print(table)
+    if json_file is not None:
+        json_file.write_text(json.dumps(loaded.card, indent=1))
 
 
 def _make_states(

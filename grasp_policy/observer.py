@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grasp_policy.actions import VIEW_CAMERA
+from grasp_policy.scene.scene import make_scene
 from grasp_policy.scene.surface import SurfacePoints
-from grasp_policy.scene.tsdf import TsdfScene, Volume
+from grasp_policy.scene.tsdf import Volume
 from grasp_policy.scene.views import Views
 from wildgrasp.geometry import PinholeCamera, inverse
 from wildgrasp.rig import MAX_OPENING_M, NOMINAL_T_FINGERTIP_CAMERA, gripper_mask
@@ -20,8 +21,9 @@ class SceneObserver:
     """Fuses observations of one episode and answers what the camera would see.
 
     ``workspace`` is the volume to fuse in the base frame; without one, a volume is put around the middle of the first
-    image that has depth. ``opening_m`` is the gripper's opening while it approaches: its pixels are left out. One
-    thread may observe while another renders.
+    image that has depth. ``opening_m`` is the gripper's opening while it approaches: its pixels are left out.
+    ``device``: ``cpu``, or where torch shall fuse and render, such as ``cuda``. One thread may observe while another
+    renders.
     """
 
     def __init__(
@@ -29,12 +31,14 @@ class SceneObserver:
         workspace: Volume | None = None,
         T_fingertip_camera: NDArray[np.float64] = NOMINAL_T_FINGERTIP_CAMERA,
         opening_m: float = MAX_OPENING_M,
+        device: str = "cpu",
     ) -> None:
         self.T_fingertip_camera = np.array(T_fingertip_camera, np.float64)
         self.opening_m = opening_m
         self.fuse_ms = 0.0  # of the latest observation
         self._placed = workspace is not None
-        self._scene = TsdfScene(workspace) if workspace is not None else None
+        self._device = device
+        self._scene = make_scene(workspace, device) if workspace is not None else None
         self._mask: tuple[PinholeCamera, NDArray[np.bool_]] | None = None
         self._lock = threading.Lock()
 
@@ -61,7 +65,7 @@ class SceneObserver:
                 volume = _volume_ahead(depth, camera, T_base_camera, ignore)
                 if volume is None:
                     return
-                self._scene = TsdfScene(volume)
+                self._scene = make_scene(volume, self._device)
             self._scene.integrate(color, depth, camera, T_base_camera, ignore)
         self.fuse_ms = 1e3 * (time.perf_counter() - started)
 

@@ -21,7 +21,7 @@ from grasp_policy.observer import SceneObserver
 from grasp_policy.policy import Allowed, Decision
 from grasp_policy.scene.tsdf import Volume
 from grasp_policy.scene.views import Views
-from wildgrasp.geometry import PinholeCamera, pose
+from wildgrasp.geometry import pose
 from wildgrasp.rig import MAX_OPENING_M, NOMINAL_T_FINGERTIP_CAMERA
 
 # Values [N] of candidate views (N), given the view of the moment (1). Larger is better.
@@ -38,22 +38,15 @@ class QPolicy:
         T_fingertip_camera: NDArray[np.float64] = NOMINAL_T_FINGERTIP_CAMERA,
         workspace: Volume | None = None,
         opening_m: float = MAX_OPENING_M,
+        device: str = "cpu",
     ) -> None:
         self._evaluator = evaluator
         self._preset = preset
-        self._observer = SceneObserver(workspace, T_fingertip_camera, opening_m)
+        self._observer = SceneObserver(workspace, T_fingertip_camera, opening_m, device)
+        self.observe = self._observer.observe
 
     def reset(self) -> None:
         self._observer.reset()
-
-    def observe(
-        self,
-        color: NDArray[np.uint8],
-        depth: NDArray[np.float32],
-        camera: PinholeCamera,
-        T_base_camera: NDArray[np.float64],
-    ) -> None:
-        self._observer.observe(color, depth, camera, T_base_camera)
 
     def decide(self, T_base_fingertip: NDArray[np.float64], allowed: Allowed) -> Decision:
         """Close when the close rule says so, else take the best allowed candidate.

@@ -48,6 +48,7 @@ VERBS: dict[str, Verb] = {
         "Where the camera sits on the handheld gripper or the robot's tool",
     ),
     "train": Verb("grasp_policy.commands:train", "policy", "Processed sessions become a policy checkpoint"),
+    "card": Verb("grasp_policy.commands:card", "policy", "What a checkpoint is, and what runs it here"),
     "run": Verb("robot_runner.commands:run", "robot,policy", "A policy grasps with a UR5 and an RG2"),
     "simulate": Verb("digital_twin.commands:simulate", "twin", "Simulated people record sessions"),
     "evaluate": Verb("digital_twin.benchmark.commands:evaluate", "twin", "Success rate of a policy in simulation"),

@@ -18,7 +18,7 @@ from grasp_policy.observer import SceneObserver
 from grasp_policy.policy import Allowed, Decision
 from grasp_policy.scene.surface import SurfacePoints
 from grasp_policy.scene.tsdf import Volume
-from wildgrasp.geometry import Array, PinholeCamera, pose, rotation_angle
+from wildgrasp.geometry import Array, pose, rotation_angle
 
 
 class Heuristic:
@@ -30,6 +30,7 @@ class Heuristic:
 
     def __init__(self, workspace: Volume | None = None, seed: int = 0, search: AntipodalSearch | None = None) -> None:
         self._observer = SceneObserver(workspace)
+        self.observe = self._observer.observe
         self._search = search or AntipodalSearch()
         self._seed = seed
         self._start_episode()
@@ -42,15 +43,6 @@ class Heuristic:
         self._rng = np.random.default_rng(self._seed)
         self._looks: list[Array] | None = None  # poses to look from, planned at the first decision
         self._target: Grasps | None = None  # the grasp it is going for
-
-    def observe(
-        self,
-        color: NDArray[np.uint8],
-        depth: NDArray[np.float32],
-        camera: PinholeCamera,
-        T_base_camera: NDArray[np.float64],
-    ) -> None:
-        self._observer.observe(color, depth, camera, T_base_camera)
 
     def decide(self, T_base_fingertip: NDArray[np.float64], allowed: Allowed) -> Decision:
         T = np.asarray(T_base_fingertip, np.float64)

@@ -9,7 +9,7 @@ from grasp_policy.baselines.steps import gripper_pose, step_toward, table_height
 from grasp_policy.observer import SceneObserver
 from grasp_policy.policy import Allowed, Decision
 from grasp_policy.scene.tsdf import Volume
-from wildgrasp.geometry import PinholeCamera, rotation_angle
+from wildgrasp.geometry import rotation_angle
 
 _DOWN = np.array([0.0, 0.0, -1.0])
 
@@ -23,6 +23,7 @@ class StraightDown:
 
     def __init__(self, workspace: Volume | None = None) -> None:
         self._observer = SceneObserver(workspace)
+        self.observe = self._observer.observe
         self._start_episode()
 
     def reset(self) -> None:
@@ -32,15 +33,6 @@ class StraightDown:
     def _start_episode(self) -> None:
         self._top: NDArray[np.float64] | None = None  # [3]
         self._descending = False
-
-    def observe(
-        self,
-        color: NDArray[np.uint8],
-        depth: NDArray[np.float32],
-        camera: PinholeCamera,
-        T_base_camera: NDArray[np.float64],
-    ) -> None:
-        self._observer.observe(color, depth, camera, T_base_camera)
 
     def decide(self, T_base_fingertip: NDArray[np.float64], allowed: Allowed) -> Decision:
         T = np.asarray(T_base_fingertip, np.float64)

@@ -1,6 +1,7 @@
 """Running a trained policy network."""
 
 from grasp_policy.inference.evaluator import Evaluator
-from grasp_policy.inference.loading import Backend, load_evaluator
+from grasp_policy.inference.loading import load_evaluator, make_evaluator
+from grasp_policy.inference.runtimes import RUNTIMES, Runtime
 
-__all__ = ["Backend", "Evaluator", "load_evaluator"]
+__all__ = ["RUNTIMES", "Evaluator", "Runtime", "load_evaluator", "make_evaluator"]

@@ -2,8 +2,9 @@
 
 Blocks that may hold a surface are projected into each view first, as coarse tiles that say between which depths a ray
 may meet one; rays through empty tiles end at once. The rays of an image row then advance together, stage by stage: leap
-to a brick that may hold a surface, sample until the signed distance changes sign, refine, shade. Rays in lockstep keep
-the processor busy where a single one would wait for its own last step.
+to a brick that may hold a surface, sample until the signed distance changes sign, refine, shade. Most of them need
+about as many steps, so the first of them are made for all at once, in loops that the compiler vectorises; lists of rays
+follow only those that are still under way.
 
 A pixel is valid only where the surface is certain: all eight voxels around the hit have been observed, the surface
 faces the camera, and the ray came from free or unseen space. A ray that starts inside something, or meets the unseen
@@ -20,8 +21,8 @@ import numpy as np
 from numba import njit
 
 from grasp_policy.scene.bricks import BRICK_BITS
-from grasp_policy.scene.sampling import gradient, interpolate, observed
-from grasp_policy.scene.voxels import BLOCK, COMPUTE, FREE
+from grasp_policy.scene.sampling import gradient, interpolate
+from grasp_policy.scene.voxels import BLOCK, COMPUTE, FREE, UNSEEN
 
 VIEW_TILE = 4  # pixels along the edge of a view's tile
 ROWS_PER_PIECE = 15  # image rows that one thread takes at a time
@@ -30,7 +31,8 @@ _NEAREST = np.float32(2.0)  # in front of the camera's centre
 _HUGE = np.float32(1e30)
 _ZERO, _HALF, _ONE = np.float32(0.0), np.float32(0.5), np.float32(1.0)
 _BLOCK = np.float32(BLOCK)
-_BRICK_BITS = np.uint32(BRICK_BITS)
+_BITS = np.uint32(BRICK_BITS)
+_LEAPS, _SAMPLES_TOGETHER = 8, 3  # after which few rays are still under way
 _MARGIN = np.float32(2.001)  # hits keep two voxels from the far faces, one from the near ones: for the gradient
 _SHORTEST, _LONGEST = np.float32(0.5), np.float32(1.5)  # steps near a surface; a longer one could cross a thin part
 _CAUTION = np.float32(0.8)  # of the distance that a voxel promises: it was measured along another ray
@@ -110,8 +112,7 @@ def cast_rays(
     views, height, width = depth.shape
     bands = (height + ROWS_PER_PIECE - 1) // ROWS_PER_PIECE
     rays = np.empty((10, width), np.float32)
-    active, found = np.empty(width + 1, np.uint32), np.empty(width + 1, np.uint32)
-    spare = np.empty(width + 1, np.uint32)
+    columns, active = np.empty(width, np.uint32), np.empty((2, width + 1), np.uint32)
     ends = np.empty(3, np.float32)
     for axis in range(3):
         ends[axis] = np.float32(shape[axis]) - _MARGIN
@@ -119,26 +120,28 @@ def cast_rays(
     for piece in range(start, views * bands, stride):
         n, band = piece // bands, piece % bands
         for v in range(band * ROWS_PER_PIECE, min((band + 1) * ROWS_PER_PIECE, height)):
-            tile_row = v // VIEW_TILE
-            count = _start_rays(rays, active, R[n], origins[n], K, v, nearest[n, tile_row], farthest[n, tile_row], ends)
-            count = _leap(rays, active, count, found, spare, leaps, origins[n])
-            count = _seek(rays, found, count, active, spare, tsdf, offsets, leaps, step, origins[n])
+            tile = v // VIEW_TILE
+            count = _start_rays(rays, columns, R[n], origins[n], K, v, width, nearest[n, tile], farthest[n, tile], ends)
+            _leap(rays, count, leaps, origins[n])
+            _seek_together(rays, count, tsdf, offsets, step, origins[n])
+            _seek(rays, count, active, tsdf, offsets, leaps, step, origins[n])
+            _refine(rays, count)
             for m in range(count):
-                u = active[m]
-                s = _refine(rays, u, tsdf, offsets, origins[n])
+                s = rays[_S, m]
                 if s <= 0:
                     continue
-                x = origins[n, 0] + s * rays[_RX, u]
-                y = origins[n, 1] + s * rays[_RY, u]
-                z = origins[n, 2] + s * rays[_RZ, u]
-                if not observed(tsdf, offsets, x, y, z):
+                x = origins[n, 0] + s * rays[_RX, m]
+                y = origins[n, 1] + s * rays[_RY, m]
+                z = origins[n, 2] + s * rays[_RZ, m]
+                nx, ny, nz, highest = gradient(tsdf, offsets, x, y, z)
+                if highest == UNSEEN:
                     continue
-                nx, ny, nz = gradient(tsdf, offsets, x, y, z)
-                facing = nx * rays[_RX, u] + ny * rays[_RY, u] + nz * rays[_RZ, u]
+                facing = nx * rays[_RX, m] + ny * rays[_RY, m] + nz * rays[_RZ, m]
                 if facing >= 0:
                     continue
+                u = columns[m]
                 valid[n, v, u] = True
-                depth[n, v, u] = s * rays[_COS, u] * voxel_m
+                depth[n, v, u] = s * rays[_COS, m] * voxel_m
                 scale = _ONE / sqrt(nx * nx + ny * ny + nz * nz)
                 i, j, k = np.uint32(x + _HALF), np.uint32(y + _HALF), np.uint32(z + _HALF)
                 voxel = offsets[0][i] + offsets[1][j] + offsets[2][k]
@@ -148,11 +151,11 @@ def cast_rays(
 
 
 @njit(**COMPUTE)
-def _start_rays(rays, active, axes, origin, K, v, nearest, farthest, ends):
-    """Set up the rays of image row v; returns the number of those that meet the volume, listed in ``active``."""
+def _start_rays(rays, columns, axes, origin, K, v, width, nearest, farthest, ends):
+    """Set up the rays of image row v that meet the volume, side by side, with their ``columns``; returns how many."""
     count = 0
     ry = (np.float32(v) - K[3]) / K[1]
-    for u in range(rays.shape[1]):
+    for u in range(width):
         rx = (np.float32(u) - K[2]) / K[0]
         length = sqrt(rx * rx + ry * ry + _ONE)
         inv_length = _ONE / length
@@ -164,10 +167,11 @@ def _start_rays(rays, active, axes, origin, K, v, nearest, farthest, ends):
         s, end = _clip(origin[0], x, ends[0], s, end)
         s, end = _clip(origin[1], y, ends[1], s, end)
         s, end = _clip(origin[2], z, ends[2], s, end)
-        rays[_RX, u], rays[_RY, u], rays[_RZ, u], rays[_COS, u] = x, y, z, inv_length
-        rays[_LEAP, u] = _ONE / max(abs(x), max(abs(y), abs(z)))
-        rays[_S, u], rays[_END, u], rays[_OUTSIDE, u], rays[_VALUE_OUTSIDE, u] = s, end, s, _ZERO
-        active[count] = u
+        rays[_RX, count], rays[_RY, count], rays[_RZ, count], rays[_COS, count] = x, y, z, inv_length
+        rays[_LEAP, count] = _ONE / max(abs(x), max(abs(y), abs(z)))
+        rays[_S, count], rays[_END, count], rays[_OUTSIDE, count] = s, end, s
+        rays[_VALUE, count], rays[_VALUE_OUTSIDE, count] = _ONE, _ZERO
+        columns[count] = u
         count += s < end
     return count
 
@@ -181,84 +185,88 @@ def _clip(o, r, end_of_axis, s, end):
 
 
 @njit(**COMPUTE)
-def _leap(rays, active, count, found, spare, leaps, origin):
-    """Advance rays to the first brick that may hold a surface; returns how many got there, listed in ``found``."""
-    stride_x, stride_y = np.uint32(leaps.shape[1] * leaps.shape[2]), np.uint32(leaps.shape[2])
+def _leap(rays, count, leaps, origin):
+    """Advance rays towards the first brick that may hold a surface. A ray waits where it arrives or ends.
+
+    Without lists or branches the compiler vectorises it; the few rays that need more leaps make them in ``_seek``.
+    """
+    stride_x, stride_y = np.int32(leaps.shape[1] * leaps.shape[2]), np.int32(leaps.shape[2])
     flat = leaps.ravel()
-    arrived = 0
-    while count:
-        going = 0
-        for a in range(count):
-            u = active[a]
-            s = rays[_S, u]
-            i = np.uint32(origin[0] + s * rays[_RX, u]) >> _BRICK_BITS
-            j = np.uint32(origin[1] + s * rays[_RY, u]) >> _BRICK_BITS
-            k = np.uint32(origin[2] + s * rays[_RZ, u]) >> _BRICK_BITS
-            leap = flat[i * stride_x + j * stride_y + k]
-            s_next = s + np.float32(leap) * rays[_LEAP, u]
-            rays[_OUTSIDE, u], rays[_S, u] = (s, s_next) if leap else (rays[_OUTSIDE, u], s)
-            # No branches: every ray is written to both lists, and counted in one at most.
-            spare[going] = u
-            found[arrived] = u
-            going += (leap > 0) & (s_next < rays[_END, u])
-            arrived += leap == 0
-        active, spare = spare, active
-        count = going
-    return arrived
+    rx, ry, rz, per_leap = rays[_RX], rays[_RY], rays[_RZ], rays[_LEAP]
+    along, end, outside = rays[_S], rays[_END], rays[_OUTSIDE]
+    for _ in range(_LEAPS):
+        for m in range(count):
+            s = along[m]
+            i = np.int32(origin[0] + s * rx[m]) >> np.int32(BRICK_BITS)
+            j = np.int32(origin[1] + s * ry[m]) >> np.int32(BRICK_BITS)
+            k = np.int32(origin[2] + s * rz[m]) >> np.int32(BRICK_BITS)
+            leap = flat[np.uint32(i * stride_x + j * stride_y + k)]
+            outside[m] = s if leap > 0 else outside[m]
+            along[m] = min(s + np.float32(leap) * per_leap[m], end[m])
 
 
 @njit(**COMPUTE)
-def _seek(rays, active, count, found, spare, tsdf, offsets, leaps, step, origin):
-    """Sample until the signed distance is not positive; returns how many rays got there, listed in ``found``.
+def _seek_together(rays, count, tsdf, offsets, step, origin):
+    """The first samples of all rays; see ``_seek``. Vectorised, like ``_leap``."""
+    offsets_x, offsets_y, offsets_z = offsets
+    rx, ry, rz, along, end, outside = rays[_RX], rays[_RY], rays[_RZ], rays[_S], rays[_END], rays[_OUTSIDE]
+    values, values_outside = rays[_VALUE], rays[_VALUE_OUTSIDE]
+    for _ in range(_SAMPLES_TOGETHER):
+        for m in range(count):
+            s = along[m]
+            x, y, z = origin[0] + s * rx[m], origin[1] + s * ry[m], origin[2] + s * rz[m]
+            value = interpolate(tsdf, offsets_x, offsets_y, offsets_z, x, y, z)
+            inside = value <= 0
+            values[m] = value
+            outside[m] = outside[m] if inside else s
+            values_outside[m] = values_outside[m] if inside else value
+            along[m] = s if inside else min(s + min(max(value * step, _SHORTEST), _LONGEST), end[m])
+    for m in range(count):
+        if values_outside[m] == 0:  # behind a surface at the first sample: what was it where the ray came from?
+            s = outside[m]
+            x, y, z = origin[0] + s * rx[m], origin[1] + s * ry[m], origin[2] + s * rz[m]
+            values_outside[m] = interpolate(tsdf, offsets_x, offsets_y, offsets_z, x, y, z)
 
-    Leaves the last positive position in _OUTSIDE with its value (0: not sampled), and the first not positive in _S.
+
+@njit(**COMPUTE)
+def _seek(rays, count, active, tsdf, offsets, leaps, step, origin):
+    """Sample until the signed distance is not positive, or the ray ends.
+
+    Leaves the last positive position in _OUTSIDE with its value, and the first not positive in _S with its value.
     """
     stride_x, stride_y = np.uint32(leaps.shape[1] * leaps.shape[2]), np.uint32(leaps.shape[2])
     flat = leaps.ravel()
-    arrived = 0
-    while count:
-        going = 0
+    now, following = active[0], active[1]
+    going = 0
+    for m in range(count):  # no branches: every ray is written to the list, and counted if it goes on
+        now[going] = m
+        going += (rays[_VALUE, m] > 0) & (rays[_S, m] < rays[_END, m])
+    while going:
+        count, going = going, 0
         for a in range(count):
-            u = active[a]
-            s = rays[_S, u]
-            x, y, z = origin[0] + s * rays[_RX, u], origin[1] + s * rays[_RY, u], origin[2] + s * rays[_RZ, u]
-            i, j, k = np.uint32(x) >> _BRICK_BITS, np.uint32(y) >> _BRICK_BITS, np.uint32(z) >> _BRICK_BITS
-            leap = np.float32(flat[i * stride_x + j * stride_y + k]) * rays[_LEAP, u]
+            m = now[a]
+            s = rays[_S, m]
+            x, y, z = origin[0] + s * rays[_RX, m], origin[1] + s * rays[_RY, m], origin[2] + s * rays[_RZ, m]
+            i, j, k = np.uint32(x) >> _BITS, np.uint32(y) >> _BITS, np.uint32(z) >> _BITS
+            leap = np.float32(flat[i * stride_x + j * stride_y + k]) * rays[_LEAP, m]
             value = interpolate(tsdf, offsets[0], offsets[1], offsets[2], x, y, z)
             inside = value <= 0
-            s_next = s + max(min(max(value * step, _SHORTEST), _LONGEST), leap)
-            rays[_VALUE, u] = value
-            rays[_OUTSIDE, u] = rays[_OUTSIDE, u] if inside else s
-            rays[_VALUE_OUTSIDE, u] = rays[_VALUE_OUTSIDE, u] if inside else value
-            rays[_S, u] = s if inside else s_next
-            spare[going] = u
-            found[arrived] = u
-            going += (not inside) & (s_next < rays[_END, u])
-            arrived += inside
-        active, spare = spare, active
-        count = going
-    return arrived
+            s_next = min(s + max(min(max(value * step, _SHORTEST), _LONGEST), leap), rays[_END, m])
+            rays[_VALUE, m] = value
+            rays[_OUTSIDE, m] = rays[_OUTSIDE, m] if inside else s
+            rays[_VALUE_OUTSIDE, m] = rays[_VALUE_OUTSIDE, m] if inside else value
+            rays[_S, m] = s if inside else s_next
+            following[going] = m
+            going += (not inside) & (s_next < rays[_END, m])
+        now, following = following, now
 
 
 @njit(**COMPUTE)
-def _refine(rays, u, tsdf, offsets, origin):
-    """Where ray u crosses the surface, by false position; 0 if it did not come from outside."""
-    rx, ry, rz = rays[_RX, u], rays[_RY, u], rays[_RZ, u]
-    outside, inside = rays[_OUTSIDE, u], rays[_S, u]
-    value_outside, value_inside = rays[_VALUE_OUTSIDE, u], rays[_VALUE, u]
-    if value_outside == 0:
-        value_outside = _along(tsdf, offsets, origin, rx, ry, rz, outside)
-    if value_outside <= 0:
-        return _ZERO
-    s = outside + (inside - outside) * value_outside / (value_outside - value_inside)
-    value = _along(tsdf, offsets, origin, rx, ry, rz, s)
-    beyond = value <= 0
-    inside, value_inside = (s, value) if beyond else (inside, value_inside)
-    outside, value_outside = (outside, value_outside) if beyond else (s, value)
-    return outside + (inside - outside) * value_outside / (value_outside - value_inside)
-
-
-@njit(inline="always", **COMPUTE)
-def _along(tsdf, offsets, origin, rx, ry, rz, s):
-    x, y, z = origin[0] + s * rx, origin[1] + s * ry, origin[2] + s * rz
-    return interpolate(tsdf, offsets[0], offsets[1], offsets[2], x, y, z)
+def _refine(rays, count):
+    """Where each ray crosses the surface, by false position, into _S; 0 for those that came to none from outside."""
+    along, outside, values, values_outside = rays[_S], rays[_OUTSIDE], rays[_VALUE], rays[_VALUE_OUTSIDE]
+    for m in range(count):
+        hit = (values_outside[m] > 0) & (values[m] <= 0)
+        drop = values_outside[m] - values[m] if hit else _ONE
+        s = outside[m] + (along[m] - outside[m]) * values_outside[m] / drop
+        along[m] = s if hit else _ZERO

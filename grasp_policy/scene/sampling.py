@@ -29,17 +29,6 @@ def interpolate(tsdf, offsets_x, offsets_y, offsets_z, x, y, z):
     return (t00 * (one - b) + t01 * b) * (one - a) + (t10 * (one - b) + t11 * b) * a
 
 
-@njit(**COMPUTE)
-def observed(tsdf, offsets, x, y, z):
-    """Whether all eight voxels around a point have been observed."""
-    i, j, k = np.uint32(x), np.uint32(y), np.uint32(z)
-    highest = np.int16(-32768)
-    for corner in range(8):
-        a, b, c = np.uint32(corner >> 2), np.uint32(corner >> 1 & 1), np.uint32(corner & 1)
-        highest = max(highest, tsdf[offsets[0][i + a] + offsets[1][j + b] + offsets[2][k + c]])
-    return highest != UNSEEN
-
-
 @njit(inline="always", **COMPUTE)
 def _slope(tsdf, base, before, first, second, after, t):
     """Derivative by central differences at t between two voxels; an unseen neighbour is replaced by extrapolation."""
@@ -52,7 +41,10 @@ def _slope(tsdf, base, before, first, second, after, t):
 
 @njit(**COMPUTE)
 def gradient(tsdf, offsets, x, y, z):
-    """Gradient of the signed distance in quanta per voxel at a point whose cell has been observed."""
+    """Gradient of the signed distance in quanta per voxel, and the highest distance of the eight voxels around.
+
+    The gradient means something only where all eight have been observed, that is, where the highest is not UNSEEN.
+    """
     i, j, k = np.uint32(x), np.uint32(y), np.uint32(z)
     a, b, c = x - np.float32(i), y - np.float32(j), z - np.float32(k)
     one, two = np.uint32(1), np.uint32(2)
@@ -61,13 +53,15 @@ def gradient(tsdf, offsets, x, y, z):
     j0, j1, j2, j3 = Y[j - one], Y[j], Y[j + one], Y[j + two]
     k0, k1, k2, k3 = Z[k - one], Z[k], Z[k + one], Z[k + two]
     nx, ny, nz = _ZERO, _ZERO, _ZERO
+    highest = np.int16(-32768)
     for corner in range(4):
         high, low = corner >= 2, corner % 2 == 1
         wa, wb = (a if high else _ONE - a), (b if high else _ONE - b)
         wb_low, wc = (b if low else _ONE - b), (c if low else _ONE - c)
         ip, jp = (i2 if high else i1), (j2 if high else j1)
         jq, kq = (j2 if low else j1), (k2 if low else k1)
+        highest = max(highest, tsdf[i1 + jp + kq], tsdf[i2 + jp + kq])
         nx += wb * wc * _slope(tsdf, jp + kq, i0, i1, i2, i3, a)
         ny += wa * wc * _slope(tsdf, ip + kq, j0, j1, j2, j3, b)
         nz += wa * wb_low * _slope(tsdf, ip + jq, k0, k1, k2, k3, c)
-    return nx, ny, nz
+    return nx, ny, nz, highest

@@ -141,7 +141,7 @@ def _fill(tsdf, colors, offsets, blocks, shape, starts, positions, normals, vert
                     if not _crossed(tsdf, offsets, i, j, k):
                         continue
                     x, y, z = _mean_crossing(tsdf, offsets, i, j, k)
-                    gx, gy, gz = gradient(tsdf, offsets, x, y, z)
+                    gx, gy, gz, _ = gradient(tsdf, offsets, x, y, z)
                     length = max(np.sqrt(gx * gx + gy * gy + gz * gz), np.float32(1e-9))
                     positions[n, 0], positions[n, 1], positions[n, 2] = x, y, z
                     normals[n, 0], normals[n, 1], normals[n, 2] = gx / length, gy / length, gz / length

@@ -91,8 +91,8 @@ class TsdfScene:
         and what it does not see stays. Raises ValueError, with nothing changed, when the images do not fit the camera
         or the pose is not a finite rigid motion.
         """
-        color, depth, ignore = _checked_images(color, depth, ignore, camera)
-        T_camera_world = inverse(_checked_poses(T_world_camera)[0])
+        color, depth, ignore = checked_images(color, depth, ignore, camera)
+        T_camera_world = inverse(checked_poses(T_world_camera)[0])
         size, pixels = (camera.height, camera.width), camera.height * camera.width
         tiles = tuple(-(-n // fusion.TILE) for n in size)
         tile_min, tile_max = np.empty(tiles, np.float32), np.empty(tiles, np.float32)
@@ -106,7 +106,7 @@ class TsdfScene:
             tile_min,
             tile_max,
         )
-        base, steps = _homogeneous_pixels(self.volume, camera, T_camera_world)
+        base, steps = homogeneous_pixels(self.volume, camera, T_camera_world)
         run_strided(
             fusion.fuse_blocks,
             self._tsdf,
@@ -131,7 +131,7 @@ class TsdfScene:
 
     def render(self, camera: PinholeCamera, T_world_camera: NDArray[np.float64]) -> Views:
         """Views from N poses [N, 4, 4], all in one go. Raises ValueError when a pose is not a finite rigid motion."""
-        poses = _checked_poses(T_world_camera)
+        poses = checked_poses(T_world_camera)
         count, height, width = len(poses), camera.height, camera.width
         R = np.ascontiguousarray(poses[:, :3, :3], np.float32)
         origins = ((poses[:, :3, 3] - np.array(self.volume.origin)) / self.volume.voxel_m).astype(np.float32)
@@ -182,6 +182,13 @@ class TsdfScene:
         distance = np.where(quanta == UNSEEN, np.nan, quanta * (self.truncation_m / FREE)).astype(np.float32)
         return distance, dense(self._colors.reshape(-1, 3), self._grid, self.volume.shape).copy()
 
+    def assign(self, tsdf: NDArray[np.int16], colors: NDArray[np.uint8]) -> None:
+        """Take over voxels [blocks × 512] and [blocks × 512, 3] as they lie in memory (see ``voxels``)."""
+        self._tsdf[:], self._colors[:] = tsdf.reshape(self._tsdf.shape), colors.reshape(self._colors.shape)
+        self._solid[:] = (self._tsdf <= 0).any(axis=1)
+        self._free[:] = (self._tsdf == FREE).all(axis=1)
+        self._surface = None
+
     def _surface_vertices(self) -> surface.Vertices:
         blocks, _ = self._surface_index()
         flat, colors = self._tsdf.reshape(-1), self._colors.reshape(-1, 3)
@@ -201,7 +208,7 @@ class TsdfScene:
 _VOXELS_OF_A_BLOCK = np.stack(np.mgrid[:BLOCK, :BLOCK, :BLOCK], axis=-1).reshape(BLOCK_VOXELS, 3)
 
 
-def _homogeneous_pixels(
+def homogeneous_pixels(
     volume: Volume, camera: PinholeCamera, T_camera_world: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(base [3], steps [3, 3]): voxel (i, j, k) is at (u z, v z, z) = base + (i, j, k) @ steps.
@@ -220,9 +227,10 @@ def _intrinsics(camera: PinholeCamera) -> NDArray[np.float32]:
     return np.array([camera.fx, camera.fy, camera.cx, camera.cy], np.float32)
 
 
-def _checked_images(
+def checked_images(
     color: NDArray, depth: NDArray, ignore: NDArray | None, camera: PinholeCamera
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.bool_] | None]:
+    """Images as the kernels take them. Raises ValueError when they do not fit the camera."""
     size = (camera.height, camera.width)
     if depth.shape != size or color.shape != (*size, 3) or (ignore is not None and ignore.shape != size):
         shapes = [a.shape for a in (color, depth, ignore) if a is not None]
@@ -234,8 +242,8 @@ def _checked_images(
     return np.ascontiguousarray(color), np.ascontiguousarray(depth, np.float32), ignore
 
 
-def _checked_poses(T: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Poses as [N, 4, 4]."""
+def checked_poses(T: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Poses as [N, 4, 4]. Raises ValueError when one is not a finite rigid motion."""
     poses = np.asarray(T, np.float64).reshape(-1, 4, 4)
     R = poses[:, :3, :3]
     if not np.all(np.isfinite(poses)) or np.abs(R @ R.transpose(0, 2, 1) - np.eye(3)).max(initial=0.0) > 1e-3:

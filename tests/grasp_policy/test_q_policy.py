@@ -99,6 +99,45 @@ def test_does_not_move_blind():
     assert policy.decide(T, everything_allowed).kind == "stuck"
 
 
+def test_outside_the_volume_there_is_nothing_to_decide_and_back_inside_there_is():
+    policy = QPolicy(prefer(0), workspace=WORKSPACE)
+    T, away = looking_down(0.25), looking_down(0.25, x=2.0)
+    show(policy, T)
+    policy.observe(
+        np.full((360, 640, 3), 90, np.uint8),
+        np.full((360, 640), 0.5, np.float32),
+        SENSOR_CAMERA,
+        away @ NOMINAL_T_FINGERTIP_CAMERA,
+    )
+    decision = policy.decide(away, everything_allowed)
+    assert decision.kind == "stuck" and "outside the workspace" in decision.reason
+    np.testing.assert_array_equal(decision.T_base_fingertip, away)
+    assert policy.decide(T, everything_allowed).kind == "move"
+
+
+@pytest.mark.parametrize("missing", [0.0, np.nan])
+def test_without_depth_it_goes_on_from_what_it_has_seen(missing):
+    once, twice = (QPolicy(prefer(7), workspace=WORKSPACE) for _ in range(2))
+    T = looking_down(0.25)
+    for policy in (once, twice):
+        show(policy, T)
+    blind = np.full((360, 640), missing, np.float32)
+    twice.observe(np.zeros((360, 640, 3), np.uint8), blind, SENSOR_CAMERA, T @ NOMINAL_T_FINGERTIP_CAMERA)
+    decisions = [policy.decide(T, everything_allowed) for policy in (once, twice)]
+    np.testing.assert_array_equal(decisions[0].views.depth, decisions[1].views.depth)
+    np.testing.assert_array_equal(decisions[0].T_base_fingertip, decisions[1].T_base_fingertip)
+
+
+def test_a_pose_that_is_no_pose_is_refused_and_the_scene_stays():
+    policy = QPolicy(prefer(0), workspace=WORKSPACE)
+    T = looking_down(0.25)
+    show(policy, T)
+    before = policy.decide(T, everything_allowed)
+    with pytest.raises(ValueError, match="rigid motion"):
+        show(policy, np.full((4, 4), np.nan))
+    np.testing.assert_array_equal(policy.decide(T, everything_allowed).views.depth, before.views.depth)
+
+
 def test_closes_with_the_finishing_move_when_the_block_is_between_the_fingers():
     policy = QPolicy(prefer(0), workspace=WORKSPACE)
     for height in (0.20, 0.12, 0.08):

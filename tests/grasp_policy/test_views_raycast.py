@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from analytic_scene import TABLE, AnalyticScene, Box, Plane, Sphere, look_at
+from scene_kinds import new_scene, scene_kind  # noqa: F401  (the fixture runs all tests with each kind)
 
 from grasp_policy.actions import PAPER, SENSOR_CAMERA, VIEW_CAMERA, candidates
-from grasp_policy.scene import parallel
 from grasp_policy.scene.tsdf import TsdfScene, Volume
 from wildgrasp.geometry import PinholeCamera, pose, so3_exp
 from wildgrasp.rig import NOMINAL_T_FINGERTIP_CAMERA
@@ -23,7 +18,7 @@ RING = [look_at((0.15 * np.cos(a), 0.15 * np.sin(a), 0.4), (0, 0, 0.02)) for a i
 
 
 def fuse(shapes: AnalyticScene, poses=RING, volume=VOLUME, camera=SENSOR_CAMERA, **options) -> TsdfScene:
-    scene = TsdfScene(volume, **options)
+    scene = new_scene(volume, **options)
     for T in poses:
         color, depth, _ = shapes.render(camera, T)
         scene.integrate(color, depth, camera, T)
@@ -118,7 +113,7 @@ def test_other_resolutions_show_the_same(table):
 
 
 def test_unseen_space_shows_nothing():
-    scene = TsdfScene(VOLUME)
+    scene = new_scene(VOLUME)
     assert not scene.render(VIEW_CAMERA, np.stack(RING)).valid.any()
     # One look from the left: the right side of the box and the table in its shadow are unknown.
     shapes = AnalyticScene((Plane(), Box((-0.03, -0.06, 0.0), (0.03, 0.06, 0.10))))
@@ -203,55 +198,3 @@ def test_coarser_voxels_and_longer_truncation():
     seen = view.valid[0] & (depth > 0)
     assert seen.mean() > 0.4
     assert np.median(np.abs(view.depth[0] - depth)[seen]) < 0.3 * 0.01
-
-
-_FINGERPRINT = """
-import hashlib, sys
-sys.path.insert(0, sys.argv[1])
-import numpy as np
-import test_views_raycast as t
-scene = t.fuse(t.TABLE)
-views = scene.render(t.VIEW_CAMERA, t.candidate_poses(t.RING[0]))
-digest = hashlib.sha256()
-for array in (*scene.to_dense(), views.color, views.depth, views.normal, views.valid):
-    digest.update(np.ascontiguousarray(array).tobytes())
-print(t.parallel.thread_count(), digest.hexdigest())
-"""
-
-
-def test_results_do_not_depend_on_the_number_of_threads():
-    results = {}
-    for threads in ("1", "2", "3"):
-        run = subprocess.run(
-            [sys.executable, "-c", _FINGERPRINT, str(Path(__file__).parent)],
-            env={**os.environ, "NUMBA_NUM_THREADS": threads},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        count, digest = run.stdout.split()
-        results[count] = digest
-    assert set(results) == {"1", "2", "3"}
-    assert len(set(results.values())) == 1
-
-
-def test_an_error_in_a_thread_reaches_the_caller(monkeypatch):
-    monkeypatch.setattr(parallel, "thread_count", lambda: 2)
-
-    def kernel(start, stride):
-        if start == stride - 1:
-            raise RuntimeError("kernel failed")
-
-    with pytest.raises(RuntimeError, match="kernel failed"):
-        parallel.run_strided(kernel)
-
-
-def test_every_piece_of_work_is_done_once(monkeypatch):
-    monkeypatch.setattr(parallel, "thread_count", lambda: 2)
-    done = np.zeros(100, int)
-
-    def kernel(start, stride, out):
-        out[start::stride] += 1
-
-    parallel.run_strided(kernel, done)
-    assert (done == 1).all()
