@@ -95,6 +95,7 @@ class Machine:
         self.messages: deque[str] = deque(maxlen=200)
         self.watchdog: Watchdog | None = None
         self.scripts_loaded = 0
+        self.program_since_s = 0.0
         self._threads: list[Thread] = []
         self._main: Thread | None = None
         self._commanded = False
@@ -109,6 +110,7 @@ class Machine:
         """Replace the running program."""
         self.stop_program("replaced by another program")
         self.scripts_loaded += 1
+        self.program_since_s = self.time
         self._main = self.start_thread(program)
         self.messages.append(f"program {name} started")
 

@@ -105,8 +105,13 @@ def stopj(m: Machine, a: float = 2.0) -> Cycles:
         yield
 
 
-def stopl(m: Machine, a: float = 10.0, aRot: float | None = None) -> Cycles:
-    yield from stopj(m, a)
+def stopl(m: Machine, a: float = 10.0, aRot: float = 30.0) -> Cycles:
+    """Brake along the path: the tool's speed falls by a (m/s²), its turning by aRot (rad/s²), whichever takes longer."""
+    while np.abs(m.qd_target).max() > 1e-9:
+        twist = tool_speed(m)
+        rest_s = max(float(np.linalg.norm(twist[:3])) / a, float(np.linalg.norm(twist[3:])) / aRot, m.dt)
+        m.command_joints(m.q_target + m.qd_target * (1 - m.dt / rest_s) * m.dt)
+        yield
 
 
 def tool_speed(m: Machine) -> Array:

@@ -72,6 +72,7 @@ def report(machine: Machine, rg2: Rg2, times: CycleTimes) -> dict:
         "running": machine.running,
         "watchdog_armed": machine.watchdog is not None,
         "scripts_loaded": machine.scripts_loaded,
+        "program_since_s": machine.program_since_s,
         "messages": list(machine.messages)[-20:],
         "gripper_width_m": width_m,
         "gripper_busy": busy,

@@ -85,7 +85,7 @@ class VirtualGripper:
     def state(self) -> GripperState:
         if self.silent:
             raise RobotError("The gripper does not answer.")
-        return GripperState(self.clock.now_ns(), self.width_m, False, self.width_m == self.object_width_m, True)
+        return GripperState(self.clock.now_ns(), self.width_m, False, self.width_m == self.object_width_m)
 
     def move_to(self, width_m: float, force_n: float) -> None:
         self.commands.append(width_m)
