@@ -62,12 +62,12 @@ def stream_rate(address: str, model: str, seconds: float) -> tuple[float, float]
         lower = arm.state().T_base_tool.copy()
         upper = lower.copy()
         lower[2, 3] -= 0.15
-        start_s, start_count = time.monotonic(), arm._ring.count
+        start_s, start_count = time.monotonic(), arm.cycles
         while time.monotonic() - start_s < seconds:
             for goal in (lower, upper):
                 arm.move_to(goal, MotionLimits())
                 arm.wait(5.0, remaining_m=0.01)
-        cycles = arm._ring.count - start_count
+        cycles = arm.cycles - start_count
         elapsed = time.monotonic() - start_s
         late_ms = np.percentile(arm.cycle_lateness_us()[-cycles:], 99) * 1e-3
         return cycles / elapsed, float(late_ms)

@@ -1,6 +1,7 @@
-"""Keep-out boxes: parts of space that people draw and no part of the robot may enter. In a JSON file, in the base frame.
+"""Keep-out boxes: parts of space that people draw and that no part of the robot may enter.
 
-``{"keep_out": [{"name": "camera stand", "lower": [x, y, z], "upper": [x, y, z]}, …]}``, metres.
+A JSON file: ``{"keep_out": [{"name": "camera stand", "lower": [x, y, z], "upper": [x, y, z]}, …]}``, metres in the
+robot's base.
 """
 
 from __future__ import annotations

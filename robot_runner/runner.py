@@ -11,8 +11,9 @@ from grasp_policy.policy import Decision, Policy
 from robot_runner import guard
 from robot_runner.arm.base import Arm
 from robot_runner.episode import Episode
-from robot_runner.episode_types import EpisodeConfig, EpisodeEvent, EpisodeResult
+from robot_runner.episode_types import EpisodeConfig, EpisodeEvent, EpisodeResult, Operator
 from robot_runner.gripper.base import Gripper
+from robot_runner.looking import exposed_ns, fresh_frame
 from robot_runner.session_log import SessionLog
 from wildgrasp.cameras.base import Camera, CameraInfo
 from wildgrasp.geometry import inverse, to_vector
@@ -38,7 +39,7 @@ def run_episodes(
     config: RunConfig,
     on_event: Callable[[int, EpisodeEvent], None] = lambda number, event: None,
     on_result: Callable[[int, EpisodeResult], None] = lambda number, result: None,
-    stop_requested: Callable[[], bool] = lambda: False,
+    operator: Operator | None = None,
     drop_off: Callable[[Arm, Gripper], None] | None = None,
 ) -> list[EpisodeResult]:
     """Run episodes with connected arm and gripper, and write the session ``out``.
@@ -62,7 +63,7 @@ def run_episodes(
                     config.episode,
                     log,
                     on_event=lambda event, number=number: on_event(number, event),
-                    stop_requested=stop_requested,
+                    operator=operator,
                     drop_off=drop_off,
                 ).run()
                 log.end(result)
@@ -81,10 +82,9 @@ def look_once(
     """A dry run: one look and one decision from where the arm stands, judged by the guard. Nothing moves."""
     info = camera.open()
     try:
-        frame = camera.read()
-        t_ns = frame.t_host_ns - round(config.camera_latency_s * 1e9)
+        frame = fresh_frame(camera, arm, config)
         policy.reset()
-        T_base_camera = arm.tool_pose_at(t_ns) @ config.guard.T_tool_camera
+        T_base_camera = arm.tool_pose_at(exposed_ns(frame, config)) @ config.guard.T_tool_camera
         policy.observe(frame.color, frame.depth, info.intrinsics, T_base_camera)
         state, width_m = arm.state(), gripper.state().width_m
         decision = policy.decide(

@@ -23,6 +23,8 @@ class Verb:
 
 
 VERBS: dict[str, Verb] = {
+    "doctor": Verb("wildgrasp.commands:doctor", "", "What of devices, packages and permissions works here"),
+    "doctor robot": Verb("robot_runner.commands:doctor_robot", "robot", "Is a robot ready? Each line says how to mend"),
     "capture": Verb("capture_app.capture:capture", "capture", "Record a session with the handheld gripper"),
     "servo setup": Verb(
         "capture_app.commands:servo_setup", "capture", "Set the gripper's servo up and measure its stops"
@@ -38,6 +40,7 @@ VERBS: dict[str, Verb] = {
     "process": Verb("processing.commands:process", "processing", "Sessions gain trajectories, attempts and masks"),
     "train": Verb("grasp_policy.commands:train", "policy", "Processed sessions become a policy checkpoint"),
     "run": Verb("robot_runner.commands:run", "robot,policy", "A policy grasps with a UR5 and an RG2"),
+    "console": Verb("robot_runner.console.command:console", "robot,policy", "The operator's console"),
     "simulate": Verb("digital_twin.commands:simulate", "twin", "Simulated people record sessions"),
     "evaluate": Verb("digital_twin.benchmark.commands:evaluate", "twin", "Success rate of a policy in simulation"),
     "demo": Verb("digital_twin.demo.commands:demo", "twin", "The main job end to end on the digital twin"),

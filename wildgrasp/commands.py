@@ -1,7 +1,8 @@
-"""Verbs of the ground floor: import, check, repair."""
+"""Verbs of the ground floor: doctor, import, check, repair."""
 
 from __future__ import annotations
 
+import json as json_module
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -84,6 +85,22 @@ def repair(session: tyro.conf.Positional[Path]) -> None:
         print(f"  {report.damaged_bytes} bytes are damaged; {report.lost_frames} frames are lost with them.")
     if report.kept is not None:
         print(f"  The index of before is kept in {report.kept}.")
+
+
+def doctor(json: Path | None = None) -> int:
+    """What of packages, devices and permissions works on this computer, and how to mend what does not.
+
+    Exit code 0: all that is needed works, 1: something is to be mended. `wildgrasp doctor robot` looks at a robot.
+
+    Args:
+        json: Write the findings to this file too.
+    """
+    from wildgrasp import doctor as examination
+
+    findings = examination.tell(examination.examine(), Console())
+    if json is not None:
+        json.write_text(json_module.dumps(examination.as_json(findings), indent=2) + "\n")
+    return examination.exit_code(findings)
 
 
 def check_lines(report: CheckReport) -> list[str]:

@@ -106,7 +106,7 @@ def stopj(m: Machine, a: float = 2.0) -> Cycles:
 
 
 def stopl(m: Machine, a: float = 10.0, aRot: float = 30.0) -> Cycles:
-    """Brake along the path: the tool's speed falls by a (m/s²), its turning by aRot (rad/s²), whichever takes longer."""
+    """Brake along the path: the tool's speed falls by a (m/s²), its turning by aRot (rad/s²)."""
     while np.abs(m.qd_target).max() > 1e-9:
         twist = tool_speed(m)
         rest_s = max(float(np.linalg.norm(twist[:3])) / a, float(np.linalg.norm(twist[3:])) / aRot, m.dt)

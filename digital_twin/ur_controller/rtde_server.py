@@ -51,6 +51,7 @@ class RtdeServer:
         self._clients: list[_Client] = []
         self._owner: dict[str, _Client] = {}
         self._cycle = 0
+        self.nonsense = False  # send joint angles that are no numbers
         self._link_up = asyncio.Event()
         self._link_up.set()
 
@@ -90,6 +91,8 @@ class RtdeServer:
         if not due:
             return
         outputs = rtde_fields.snapshot(self._machine)
+        if self.nonsense:
+            outputs["actual_q"] = [float("nan")] * 6
         for client in due:
             if client.writer.transport.get_write_buffer_size() > _MAX_BACKLOG:
                 continue

@@ -1,4 +1,4 @@
-"""A process that does nothing but wait for the link's end, and then stops the arm: ``python -m robot_runner.arm.last_stop``.
+"""A process that does nothing but wait for the link's end, and then stops the arm.
 
 A link that is killed cannot say stop, and a ``servoj`` whose stream ends runs on to its last target: lookahead times
 speed, 7.5 mm at 0.25 m/s. This process holds an open connection to a script port of the controller and the reading end

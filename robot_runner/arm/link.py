@@ -36,12 +36,14 @@ from robot_runner.arm.link_messages import (
     LineGoal,
     LinkConfig,
     Recover,
+    Settings,
     Stop,
     explain,
     plain_words,
 )
 from robot_runner.arm.state_ring import StateRing
 from robot_runner.arm.streamer import Streamer
+from wildgrasp.geometry import pose, so3_exp
 
 CONTROL_HZ = {"ur5": 125.0, "ur5e": 500.0}  # CB3, e-Series
 
@@ -58,9 +60,9 @@ def link_process(pipe: Connection, memory: Any, config: LinkConfig) -> None:
     with contextlib.suppress(PermissionError):
         os.nice(-10)  # the stream goes before everything else, where that is permitted
     link = _Link(pipe, StateRing(memory), config)
-    problem = link.connect()
-    pipe.send(Connected(problem))
-    if not problem:
+    answer = link.connect()
+    pipe.send(answer)
+    if not answer.problem:
         link.run()
     link.disconnect()
 
@@ -81,8 +83,12 @@ class _Link:
 
     # --- connecting ---
 
-    def connect(self) -> str:
-        """Connect, upload, arm the watchdog. What went wrong, or ''."""
+    def connect(self) -> Connected:
+        """Connect, upload, arm the watchdog."""
+        problem = self._connect()
+        return Connected(problem) if problem else Connected("", self._settings())
+
+    def _connect(self) -> str:
         import rtde_control
         import rtde_receive
 
@@ -98,6 +104,8 @@ class _Link:
             armed = self._control.setWatchdog(config.patience.watchdog_hz)
         except (RuntimeError, ValueError, OSError) as error:
             return plain_words(config.host, str(error))
+        if not np.isfinite(self._receive.getActualQ()).all():
+            return f"The controller at {config.host} sends joint angles that are no numbers, so the arm is not moved."
         if not armed:
             return f"The controller at {config.host} did not accept the watchdog, so the arm is not moved."
         self._start_from(np.array(self._receive.getActualQ()))
@@ -119,7 +127,12 @@ class _Link:
         self._controller_s, self._received_ns = -1.0, time.monotonic_ns()
         self._clock = ControllerClock(window=round(_CLOCK_WINDOW_S / self._dt))
 
-    def _recover(self) -> str:
+    def _settings(self) -> Settings:
+        tcp = np.array(self._receive.getActualTCPPose())
+        T_base_tcp = pose(so3_exp(tcp[3:]), tcp[:3])
+        return Settings(np.array(self._receive.getActualQ()), T_base_tcp, float(self._receive.getPayload()))
+
+    def _recover(self) -> Connected:
         """After any stop, connect anew.
 
         ``reuploadScript`` alone would not do: the controller's registers still hold the last streamed target as a
@@ -166,7 +179,7 @@ class _Link:
     def _take(self, message: object) -> None:
         match message:
             case Recover():
-                self._pipe.send(Connected(self._recover()))
+                self._pipe.send(self._recover())
             case Close():
                 self._streamer.stop()
                 self._leaving = True
@@ -203,6 +216,8 @@ class _Link:
         bits = self._receive.getSafetyStatusBits()
         if age_s > self._config.patience.lost_s or not (self._receive.isConnected() and self._control.isConnected()):
             found = Safety.DISCONNECTED
+        elif not np.isfinite(self._receive.getActualQ()).all():
+            found = Safety.DISCONNECTED  # what comes over the link is no reading
         elif bits & _EMERGENCY_STOPPED:
             found = Safety.EMERGENCY_STOP
         elif bits & _PROTECTIVE_STOPPED:

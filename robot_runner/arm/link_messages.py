@@ -68,10 +68,20 @@ class Close:
 
 
 @dataclass(frozen=True)
+class Settings:
+    """What is set at the controller, read when the link was made."""
+
+    q: NDArray[np.float64]  # [6] rad at that moment
+    T_base_tcp: NDArray[np.float64]  # [4, 4] its tool centre point then
+    payload_kg: float
+
+
+@dataclass(frozen=True)
 class Connected:
     """Answer to the start and to Recover. A problem is a sentence, or '' when all is well."""
 
     problem: str = ""
+    settings: Settings | None = None
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from robot_runner.arm.link_messages import (
     LinkConfig,
     Patience,
     Recover,
+    Settings,
     Stop,
     explain,
 )
@@ -62,6 +63,7 @@ class UrArm:
     _goal: _Goal | None = field(default=None, init=False, repr=False)
     _number: int = field(default=0, init=False, repr=False)
     _fault: Fault | None = field(default=None, init=False, repr=False)
+    _settings: Settings | None = field(default=None, init=False, repr=False)
 
     # --- connecting ---
 
@@ -140,6 +142,7 @@ class UrArm:
             if self._ring.count == 0:
                 self.close()
             raise RobotError(message.problem)
+        self._settings = message.settings
         count = self._ring.count
         self._poll_until(lambda: self._ring.count > count + 1, deadline)
 
@@ -174,6 +177,17 @@ class UrArm:
         u = np.clip((t_ns - int(times[after - 1])) / span, 0.0, 1.0)
         q = rows["q"][after - 1] + u * (rows["q"][after] - rows["q"][after - 1])
         return forward(MODELS[self.model], q)
+
+    def settings(self) -> Settings:
+        """What is set at the controller, as read when the link was made."""
+        if self._settings is None:
+            raise RobotError("The arm is not connected.")
+        return self._settings
+
+    @property
+    def cycles(self) -> int:
+        """Cycles of the stream since the link was made."""
+        return self._ring.count
 
     def cycle_lateness_us(self) -> NDArray[np.int64]:
         """How late the recent cycles of the stream were, in microseconds (for doctor and benchmarks)."""

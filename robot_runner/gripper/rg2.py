@@ -1,4 +1,4 @@
-"""What every way to an OnRobot RG2 shares: its limits, its status bits, waiting. How it is asked stands in subclasses."""
+"""What every way to an OnRobot RG2 shares: its limits, its status bits, waiting. Subclasses know how to ask."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What brakes the arm when the process that streams to it is gone: in the controller's own time, and over real pipes."""
+"""What brakes the arm when the process that streams to it is gone: in the controller's time, and over real pipes."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """Runs become sessions: what happened and why can be read back, also when it went wrong."""
 
+import errno
 import json
 
 import numpy as np
@@ -14,6 +15,7 @@ from wildgrasp.clocks import VirtualClock
 from wildgrasp.errors import RobotError, SessionError
 from wildgrasp.geometry import inverse, pose
 from wildgrasp.sessions.blobs import BlobRef
+from wildgrasp.sessions.repair import repair_session
 from wildgrasp.sessions.session import Session
 
 START = np.array(EpisodeConfig.start_q)
@@ -80,6 +82,31 @@ def test_a_disk_that_refuses_stops_the_arm(rig, tmp_path, monkeypatch):
     results = run_episodes(*rig, tmp_path / "run", RunConfig(episodes=3))
     assert [(r.outcome, r.reason) for r in results] == [("fault", "The disk is full.")]
     assert rig[0].stops == 1
+
+
+@pytest.mark.parametrize("room", [5, 12, 30])
+def test_a_full_disk_at_any_moment_leaves_the_arm_still_and_the_log_readable(rig, tmp_path, monkeypatch, room):
+    """Nothing at all can be written any more, not even how the episode ended."""
+    from wildgrasp.sessions.blobs import BlobWriter
+
+    append, written = BlobWriter.append, []
+
+    def until_full(self, *args):
+        if len(written) >= room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written.append(args)
+        return append(self, *args)
+
+    monkeypatch.setattr(BlobWriter, "append", until_full)
+    with pytest.raises(SessionError, match="No space left"):
+        run_episodes(*rig, tmp_path / "run", RunConfig(episodes=3, keep_views=False))
+    assert not rig[0].state().moving
+    monkeypatch.undo()
+    report = repair_session(tmp_path / "run")
+    assert (report.lost_frames, report.damaged_bytes) == (0, 0)
+    with Session(tmp_path / "run") as session:
+        assert session.db["transitions"].count > 0
+        assert all(session.frame(i).depth_raw.any() for i in range(len(session)))
 
 
 def test_an_existing_session_is_never_overwritten(rig, tmp_path):

@@ -213,8 +213,22 @@ def test_nobody_there_is_one_sentence_within_seconds():
     assert time.monotonic() - start < 5.0
 
 
+def test_readings_that_are_no_numbers_end_the_motion_until_recovery(arm, cb3):
+    in_motion(arm, cb3.report)
+    cb3.say("nonsense")
+    with pytest.raises(RobotError, match="link"):
+        arm.wait(10.0)
+    assert until(lambda: not cb3.report()["running"])  # nothing is streamed any more: the watchdog ends the program
+    rest = at_rest(cb3.report)["q"]
+    with pytest.raises(RobotError, match="no numbers"):
+        arm.recover()
+    cb3.say("sense")
+    arm.recover()
+    np.testing.assert_allclose(cb3.report()["q"], rest, atol=1e-6)
+
+
 def test_a_second_client_is_refused_and_does_not_disturb_the_first(arm, cb3):
-    with pytest.raises(RobotError, match=r"controls the arm|did not start"):
+    with pytest.raises(RobotError, match=r"Another program controls the arm at 127.*Stop it first"):
         UrArm(cb3.address).connect()
     arm.move_to(lowered(arm, 0.02), FAST)
     assert arm.wait(10.0)
