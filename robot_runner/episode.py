@@ -26,6 +26,7 @@ from wildgrasp.errors import RobotError, UserError
 from wildgrasp.geometry import inverse
 
 Array = NDArray[np.float64]
+_STOPPED = "the operator stopped the run"
 
 
 class _EarlyEndError(Exception):
@@ -82,6 +83,8 @@ class Episode:
             outcome, reason = end.outcome, end.reason
         except UserError as error:
             outcome, reason = "fault", str(error)
+            if self._operator.stop_requested():  # what it says then is only that
+                outcome, reason = "stopped", _STOPPED
         except BaseException:
             self._halt()
             raise
@@ -261,7 +264,7 @@ class Episode:
 
     def _raise_if_stopped(self) -> None:
         if self._operator.stop_requested():
-            raise _EarlyEndError("stopped", "the operator stopped the run")
+            raise _EarlyEndError("stopped", _STOPPED)
 
     def _fingertip(self) -> Array:
         return self._arm.state().T_base_tool @ self._config.guard.T_tool_fingertip

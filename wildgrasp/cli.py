@@ -41,6 +41,7 @@ VERBS: dict[str, Verb] = {
     "train": Verb("grasp_policy.commands:train", "policy", "Processed sessions become a policy checkpoint"),
     "run": Verb("robot_runner.commands:run", "robot,policy", "A policy grasps with a UR5 and an RG2"),
     "console": Verb("robot_runner.console.command:console", "robot,policy", "The operator's console"),
+    "console --twin": Verb("digital_twin.console:console_twin", "twin", "The console on a simulated cell"),
     "simulate": Verb("digital_twin.commands:simulate", "twin", "Simulated people record sessions"),
     "evaluate": Verb("digital_twin.benchmark.commands:evaluate", "twin", "Success rate of a policy in simulation"),
     "demo": Verb("digital_twin.demo.commands:demo", "twin", "The main job end to end on the digital twin"),

@@ -234,11 +234,11 @@ class UrArm:
 
     def _near_goal(self, remaining_m: float) -> bool:
         self._raise_if_stopped()
-        row = self._ring.latest()
-        if self._goal is None or row["goal"] < self._goal.number:
-            return self._goal is None
+        row, goal = self._ring.latest(), self._goal  # another thread may stop the arm meanwhile
+        if goal is None or row["goal"] < goal.number:
+            return goal is None
         T = forward(MODELS[self.model], row["q"])
-        error = T - self._goal.T_base_tool
+        error = T - goal.T_base_tool
         remaining = float(np.linalg.norm(error[:3, 3]))
         if remaining_m > 0:
             return remaining <= remaining_m and np.abs(error[:3, :3]).max() < 0.05
@@ -257,8 +257,9 @@ class UrArm:
         safety = self.state().safety
         if safety is not Safety.NORMAL:
             raise RobotError(explain(safety))
-        if self._fault is not None and self._goal is not None and self._fault.number == self._goal.number:
-            raise RobotError(self._fault.text)
+        goal, fault = self._goal, self._fault
+        if fault is not None and goal is not None and fault.number == goal.number:
+            raise RobotError(fault.text)
 
     def _drain(self) -> None:
         try:
