@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from digital_twin.benchmark.workspace import WORKSPACE_VOLUME, guard_limits
-from digital_twin.demo.robot import PATIENCE
+from digital_twin.demo.robot import PATIENCE, POLICY_S
 from digital_twin.ur_controller.server import RG2_PORT
 from digital_twin.world.cell_process import start_robot_cell
 from digital_twin.world.robot_cell import START_Q
@@ -44,7 +44,7 @@ class TwinStation:
             upper = (limits.workspace_upper[0], high, limits.workspace_upper[2])
             guard = replace(limits, workspace_lower=lower, workspace_upper=upper)
             file = self.boxes / f"{name.replace(' ', '-')}.keep-out.json"
-            scenes.append(Scene(name, EpisodeConfig(guard=guard, start_q=START_Q), file))
+            scenes.append(Scene(name, EpisodeConfig(guard=guard, start_q=START_Q, policy_timeout_s=POLICY_S), file))
         return scenes
 
 

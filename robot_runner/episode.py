@@ -117,10 +117,19 @@ class Episode:
         self._wait(config.move_timeout_s)
 
     def _approach(self) -> None:
-        refusals = 0
+        refusals = late = 0
         while self._steps < self._config.max_steps:
             self._pause_if_asked()
             decision = self._look_and_decide()
+            if decision is None:
+                late += 1
+                if late >= self._config.max_refusals:
+                    raise RobotError(
+                        f"The policy took more than {self._config.policy_timeout_s:.0f} s for a step, {late} times in a "
+                        "row; the arm did not move on. Close other programs on this computer, or use a faster policy."
+                    )
+                continue
+            late = 0
             if decision.kind == "stuck":
                 raise _EarlyEndError("stuck", decision.reason or "no candidate may be reached")
             verdict = self._judge(decision)
@@ -139,17 +148,15 @@ class Episode:
             self._move(verdict.T_base_fingertip, self._config.approach, self._config.remaining_m)
         raise _EarlyEndError("out of steps", f"no grasp after {self._steps} steps")
 
-    def _look_and_decide(self) -> Decision:
-        """Raises RobotError when it took so long that what was seen may no longer be so."""
+    def _look_and_decide(self) -> Decision | None:
+        """None when it took so long that what was seen may no longer be so: the arm stands, and looks again."""
         frame = self._observe()
         decision = self._decide()
         took_s = (self._arm.state().t_ns - frame.t_host_ns) * 1e-9
-        if took_s > self._config.policy_timeout_s:
-            raise RobotError(
-                f"The policy took {took_s:.1f} s for one step, and at most {self._config.policy_timeout_s:.1f} s are "
-                "allowed; the arm did not move on. Close other programs on this computer, or use a faster policy."
-            )
-        return decision
+        if took_s <= self._config.policy_timeout_s:
+            return decision
+        self._enter(State.DECIDE, f"too late: deciding took {took_s:.1f} s")
+        return None
 
     def _observe(self) -> RGBDFrame:
         self._enter(State.OBSERVE, "")

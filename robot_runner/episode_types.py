@@ -50,9 +50,9 @@ class EpisodeConfig:
     min_width_m: float = 0.004  # narrower than this after the lift: the fingers hold nothing
     camera_latency_s: float = 0.0  # of t_host_ns behind the exposure; measured by calibration
     max_frame_age_s: float = 1.0
-    policy_timeout_s: float = 5.0  # for fusing a picture and deciding; what comes later is not acted on
+    policy_timeout_s: float = 5.0  # from exposure to decision; what comes later is not acted on
     camera_timeout_s: float = 3.0  # for one picture; the arm stands still meanwhile
-    max_refusals: int = 3  # in a row, before the episode ends
+    max_refusals: int = 3  # or late decisions, in a row, before the episode ends
     move_timeout_s: float = 20.0
     gripper_timeout_s: float = 5.0
 

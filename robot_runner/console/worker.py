@@ -34,7 +34,7 @@ from robot_runner.console.watched_gripper import WatchedGripper
 from robot_runner.episode_types import EpisodeEvent, EpisodeResult, Operator, State
 from robot_runner.runner import RunConfig, run_episodes
 from wildgrasp.cameras.base import RGBDFrame
-from wildgrasp.cameras.feed import CameraFeed
+from wildgrasp.cameras.feed import CameraFeed, FeedConfig
 from wildgrasp.errors import RobotError, UserError
 from wildgrasp.geometry import Array, PinholeCamera
 
@@ -145,7 +145,7 @@ class Worker:
     def _equip(self, equipment: Equipment) -> None:
         self._equipment, self._scene = equipment, equipment.scenes[0]
         self._gate, self._gripper = StopGate(equipment.arm), WatchedGripper(equipment.gripper)
-        self._feed = CameraFeed(equipment.camera)
+        self._feed = CameraFeed(equipment.camera, FeedConfig(equipment.scenes[0].config.camera_timeout_s))
 
     def _tell_choices(self) -> None:
         scenes = []

@@ -80,7 +80,8 @@ class Bench:
                 self.heard.append(self.pipe.recv())
                 if done(self.heard[-1]):
                     return self.heard[-1]
-        raise AssertionError(f"not told in time; last: {self.heard[-3:]}")
+        told = [x for x in self.heard if not isinstance(x, m.Picture | m.ViewsShown)]
+        raise AssertionError(f"not told in time; last: {told[-3:]}")
 
     def until_phase(self, phase: m.Phase, alive: bool = True) -> m.Status:
         return self.until(lambda x: isinstance(x, m.Status) and x.phase is phase, alive)

@@ -216,8 +216,22 @@ def test_a_policy_that_is_too_slow_does_not_move_the_arm_any_more(rig):
     rig.arm.q, rig.policy.decision = START, slow
     result = rig.run()
     assert result.outcome == "fault"
-    assert "policy took 6" in result.reason
+    assert "policy took more than 5 s" in result.reason
     assert (rig.arm.commands, rig.arm.stops) == ([], 1)
+    assert [text for _, _, text in rig.log.transitions if "too late" in text] == ["too late: deciding took 6.0 s"] * 3
+
+
+def test_one_late_decision_is_thrown_away_and_the_next_is_acted_on(rig):
+    def slow_at_first(T, n):
+        if n == 1:
+            rig.clock.sleep_until_ns(rig.clock.now_ns() + 6_000_000_000)
+        goal = T.copy()
+        goal[2, 3] -= 0.02
+        return Decision("close", goal)
+
+    rig.policy.decision = slow_at_first
+    assert rig.run().success
+    assert rig.states().count("observe") == 2
 
 
 def test_a_pause_stands_still_between_moves_and_goes_on_when_told(rig):
