@@ -125,8 +125,8 @@ class Episode:
                 late += 1
                 if late >= self._config.max_refusals:
                     raise RobotError(
-                        f"The policy took more than {self._config.policy_timeout_s:.0f} s for a step, {late} times in a "
-                        "row; the arm did not move on. Close other programs on this computer, or use a faster policy."
+                        f"The policy took more than {self._config.policy_timeout_s:.0f} s for a step, {late} times in "
+                        "a row; the arm did not move on. Close other programs on this computer, or use a faster policy."
                     )
                 continue
             late = 0

@@ -155,6 +155,30 @@ def test_a_frozen_link_stops_the_arm_and_is_noticed(arm, cb3):
     assert arm.wait(10.0)
 
 
+def test_a_link_that_is_cut_stops_the_arm_and_its_return_moves_nothing(arm, cb3):
+    in_motion(arm, cb3.report)
+    cb3.say("cut-link")
+    with pytest.raises(RobotError, match=r"link|stopped"):
+        arm.wait(10.0)
+    assert until(lambda: not cb3.report()["running"])
+    rest = at_rest(cb3.report)["q"]
+    with pytest.raises(RobotError):
+        arm.recover()
+    cb3.say("join-link")
+    arm.recover()
+    np.testing.assert_allclose(at_rest(cb3.report)["q"], rest, atol=1e-6)
+    arm.move_to(lowered(arm, 0.03), FAST)
+    assert arm.wait(10.0)
+
+
+def test_jitter_below_the_patience_disturbs_no_motion(arm, cb3):
+    cb3.say("jitter 60")
+    goal = lowered(arm, 0.1)
+    arm.move_to(goal, FAST)
+    assert arm.wait(10.0)
+    np.testing.assert_allclose(flange(at_rest(cb3.report)), goal, atol=2e-3)
+
+
 def test_a_restarted_controller_is_noticed_and_can_be_recovered(arm, cb3):
     in_motion(arm, cb3.report)
     cb3.restart()
