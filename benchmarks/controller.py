@@ -1,17 +1,20 @@
 """The stream to the arm: is its rate held, and how far does the arm travel after its client is killed?
 
 ``python -m benchmarks.controller [--json FILE]`` starts a simulated controller, moves the arm at 0.25 m/s through the
-product's own class, and kills the process that streams. Distances are measured on the controller's side, from the
-moment of the kill. The peer, measured in the same run, is what most programs do with ur_rtde: ``speedL`` from a script,
-with and without a watchdog. Run it on an idle computer: the simulated controller needs its share, a real one does not.
+product's own class, and kills the process that streams. Distances and times are the controller's own, from the moment
+of the kill; how long the braking took to begin is told too, since a loaded computer makes that late, not the arm. The
+peer, measured in the same run, is what most programs do with ur_rtde: ``speedL`` from a script, with and without a
+watchdog. Run it on an idle computer: the simulated controller needs its share, a real one does not.
 """
 
 from __future__ import annotations
 
 import json as json_module
+import os
 import subprocess
 import sys
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +78,16 @@ def stream_rate(address: str, model: str, seconds: float) -> tuple[float, float]
         arm.close()
 
 
-def travel_after_kill(process: ControllerProcess, script: str, *arguments: str) -> float | None:
-    """Millimetres from the kill to rest (or within 2 s where it does not come to rest); None if it never got going."""
+@dataclass(frozen=True)
+class Travel:
+    """From the kill to rest, or within 2 s where the arm does not come to rest."""
+
+    mm: float
+    reaction_ms: float | None  # until another program brakes the arm; None: none does
+
+
+def travel_after_kill(process: ControllerProcess, script: str, *arguments: str) -> Travel | None:
+    """None if the arm never got going."""
     start = _height(process.report())
     command = [sys.executable, "-c", script, process.address, *arguments]
     client = subprocess.Popen(
@@ -94,7 +105,9 @@ def travel_after_kill(process: ControllerProcess, script: str, *arguments: str) 
         report = process.report()
         while report["fastest_joint_rad_s"] > 1e-4 and report["time_s"] < until_s:
             report = process.report()
-        return (_height(at_kill) - _height(report)) * 1e3
+        reaction_s = report["program_since_s"] - at_kill["time_s"]
+        reaction_ms = 1e3 * reaction_s if reaction_s > 0 else None
+        return Travel((_height(at_kill) - _height(report)) * 1e3, reaction_ms)
     finally:
         client.kill()
         client.wait()
@@ -113,17 +126,20 @@ def measure(seconds: float = 5.0, kills: int = 3) -> dict[str, Any]:
         travelled = []
         for _ in range(kills):
             with controller(model, address) as process:
-                travelled.append(travel_after_kill(process, _OURS, model))
+                travel = travel_after_kill(process, _OURS, model)
+                if travel is not None:
+                    travelled.append(travel)
         results["models"][model] = {
             "cycle_hz": hz,
             "late_ms_p99": late_ms,
-            "stop_distance_mm_after_client_kill": max(mm for mm in travelled if mm is not None),
-            "stop_distances_mm": travelled,
+            "stop_distance_mm_after_client_kill": max((t.mm for t in travelled), default=None),
+            "kills": [asdict(t) for t in travelled],
         }
     for name in ("watchdog", "bare"):
         with controller("ur5", "127.0.0.232") as process:
+            travel = travel_after_kill(process, _PEER, name)
             results["peers"][f"speedL, {name}"] = {
-                "stop_distance_mm_after_client_kill": travel_after_kill(process, _PEER, name)
+                "stop_distance_mm_after_client_kill": None if travel is None else travel.mm
             }
     return {**results["models"]["ur5"], **results}
 
@@ -137,14 +153,18 @@ def main(seconds: float = 5.0, kills: int = 3, json: Path | None = None) -> None
         json: Write the figures here.
     """
     results = measure(seconds, kills)
-    table = Table("", "cycles/s", "late p99 ms", f"travel after kill at {SPEED_M_S} m/s, mm")
+    table = Table("", "cycles/s", "late p99 ms", f"travel after kill at {SPEED_M_S} m/s, mm (braking began after ms)")
     for name, row in results["models"].items():
-        travel = row["stop_distance_mm_after_client_kill"]
-        table.add_row(name, f"{row['cycle_hz']:.1f}", f"{row['late_ms_p99']:.2f}", f"{travel:.1f}")
+        travels = ", ".join(
+            f"{kill['mm']:.1f}" + (f" ({kill['reaction_ms']:.0f})" if kill["reaction_ms"] is not None else " (never)")
+            for kill in row["kills"]
+        )
+        table.add_row(name, f"{row['cycle_hz']:.1f}", f"{row['late_ms_p99']:.2f}", travels)
     for name, row in results["peers"].items():
         travel = row["stop_distance_mm_after_client_kill"]
         table.add_row(name, "", "", "did not get going" if travel is None else f"{travel:.1f}")
     Console().print(table)
+    Console().print(f"Load of this computer: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     if json is not None:
         json.write_text(json_module.dumps(results, indent=2) + "\n")
 

@@ -23,7 +23,7 @@ def _font(size_px: int, bold: bool = False) -> QFont:
 class Bars(QWidget):
     """Margins as bars, one row each; a tight one turns amber and gets a sign, so colour is not all that says it."""
 
-    ROW_PX, NAME_PX, TEXT_PX = 20, 84, 72
+    ROW_PX, NAME_PX, TEXT_PX = 18, 84, 72
 
     def __init__(self) -> None:
         super().__init__()

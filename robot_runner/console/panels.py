@@ -33,7 +33,7 @@ from wildgrasp.qt.icons import icon, pixmap
 from wildgrasp.qt.theme import COLORS
 
 _ICON_PX = 28
-_BANNER_PX = 132  # the state and two lines
+_BANNER_PX = 118  # the state and two lines
 _ICONS = {
     Phase.CONNECTING: "clock",
     Phase.READY: "check",
@@ -113,10 +113,10 @@ class Body(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.camera = CameraView(QSize(336, 252))
+        self.camera = CameraView(QSize(304, 228))
         self._width, self._grip = label(kind="big"), label(kind="quiet", wrap=True)
         self._joints, self._workspace = Bars(), Bars()
-        self.setFixedWidth(336)
+        self.setFixedWidth(304)
         column = QVBoxLayout(self, spacing=10)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.camera)
@@ -257,10 +257,13 @@ class Controls(QWidget):
         self._start.clicked.connect(model.start)
         self._pause.clicked.connect(model.toggle_pause)
         self._stop.pressed.connect(model.stop)  # at the press, not at the release
-        row = QHBoxLayout(spacing=16)
-        self._policy.setFixedWidth(180)
-        self._scene.setFixedWidth(140)
-        self._episodes.setFixedWidth(76)
+        row = QHBoxLayout(spacing=12)
+        self._policy.setFixedWidth(160)
+        self._scene.setFixedWidth(130)
+        self._episodes.setFixedWidth(64)
+        self._episodes.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+        self._episodes.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._speed.setMinimumWidth(80)
         for name, widget in (("Policy", self._policy), ("Scene", self._scene), ("Grasps", self._episodes)):
             row.addLayout(_titled(name, widget))
         row.addLayout(_titled("", self.boxes))
@@ -271,7 +274,7 @@ class Controls(QWidget):
         slider = QWidget()
         slider.setLayout(speed)
         speed.setContentsMargins(0, 0, 0, 0)
-        row.addLayout(_titled("Speed of the next moves", slider), 1)
+        row.addLayout(_titled("Speed", slider), 1)
         row.addWidget(self._start)
         row.addWidget(self._pause)
         stop = QVBoxLayout(spacing=4)
@@ -283,7 +286,7 @@ class Controls(QWidget):
         whole.addWidget(panel(row))
 
     def show_state(self, state: ConsoleState) -> None:
-        _fill(self._policy, [(Path(name).name, name) for name in state.choices.policies], state.policy)
+        _fill(self._policy, [(Path(name).stem, name) for name in state.choices.policies], state.policy)
         _fill(self._scene, [(s.name, s.name) for s in state.choices.scenes], state.scene)
         if self._episodes.value() != state.episodes:
             self._episodes.setValue(state.episodes)

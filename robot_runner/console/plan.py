@@ -178,12 +178,14 @@ class PlanEditor(QWidget):
         for text, widget in (("Name", self._name), ("From height", self._low), ("to", self._high)):
             row.addWidget(label(text, "quiet"))
             row.addWidget(widget)
-        row.addWidget(self._delete)
         row.addStretch(1)
-        row.addWidget(self._undo)
-        row.addWidget(self._save)
+        row.addWidget(self._delete)
+        head = QHBoxLayout(spacing=10)
+        head.addWidget(label("Keep-out boxes from above: drag to draw, click to choose", "heading"), 1)
+        head.addWidget(self._undo)
+        head.addWidget(self._save)
         column = QVBoxLayout(spacing=10)
-        column.addWidget(label("Keep-out boxes, from above. Drag to draw one, click to choose one.", "heading"))
+        column.addLayout(head)
         column.addWidget(self.plan, 1)
         column.addLayout(row)
         whole = QVBoxLayout(self)
@@ -200,6 +202,9 @@ class PlanEditor(QWidget):
 
     def _height(self, corner: str) -> QDoubleSpinBox:
         box = QDoubleSpinBox(minimum=-2.0, maximum=3.0, singleStep=0.01, decimals=3, suffix=" m")
+        box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+        box.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        box.setFixedWidth(104)
         box.valueChanged.connect(lambda z: self._set_height(corner, z))
         return box
 

@@ -188,4 +188,4 @@ if __name__ == "__main__":
     picture, views = simulated_pictures()
     with Screens() as screens:
         for name in screens.states(picture, views):
-            grab(screens.app, screens.window).save(str(folder / f"{name}.png"))
+            grab(screens.app, screens.window).save(str(folder / f"{name}.jpg"), quality=90)
