@@ -259,9 +259,8 @@ class Controls(QWidget):
         self._stop.pressed.connect(model.stop)  # at the press, not at the release
         row = QHBoxLayout(spacing=12)
         self._policy.setFixedWidth(160)
-        self._scene.setFixedWidth(130)
+        self._scene.setFixedWidth(140)
         self._episodes.setFixedWidth(64)
-        self._episodes.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self._episodes.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._speed.setMinimumWidth(80)
         for name, widget in (("Policy", self._policy), ("Scene", self._scene), ("Grasps", self._episodes)):

@@ -202,7 +202,6 @@ class PlanEditor(QWidget):
 
     def _height(self, corner: str) -> QDoubleSpinBox:
         box = QDoubleSpinBox(minimum=-2.0, maximum=3.0, singleStep=0.01, decimals=3, suffix=" m")
-        box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         box.setAlignment(Qt.AlignmentFlag.AlignCenter)
         box.setFixedWidth(104)
         box.valueChanged.connect(lambda z: self._set_height(corner, z))
