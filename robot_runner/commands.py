@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import tyro
 from rich.console import Console
 
-from robot_runner import doctor
+from robot_runner import doctor, runner
 from robot_runner.episode_types import EpisodeEvent, EpisodeResult, State
 from robot_runner.rig_options import RigOptions
-from robot_runner.runner import RunConfig, look_once, run_episodes
+from robot_runner.runner import DryRun, RunConfig, run_episodes
 from wildgrasp.doctor import as_json, exit_code, tell
 
 Rig = Annotated[RigOptions, tyro.conf.arg(name="")]
@@ -38,7 +38,7 @@ def run(
         out: Session folder to write.
         episodes: How many grasps to try.
         seed: Of policies that draw at random.
-        dry_run: Look and decide once from where the arm stands; move nothing.
+        dry_run: All but motion: look and decide once from where the arm stands. Exit code 1 if the guard refuses.
         json: Write the results to this file too.
     """
     from grasp_policy.registry import make_policy
@@ -53,7 +53,7 @@ def run(
         arm.connect()
         gripper.connect()
         if dry_run:
-            return _tell_dry_run(console, *look_once(arm, gripper, camera, chosen, episode))
+            return _tell_dry_run(console, runner.dry_run(arm, gripper, camera, chosen, episode))
         config = RunConfig(episodes, episode, meta={"policy": policy, "host": rig.host})
         results = run_episodes(
             arm,
@@ -107,12 +107,15 @@ def _tell_result(console: Console, number: int, result: EpisodeResult) -> None:
     console.print(f"Episode {number}: {result.outcome} after {result.steps} steps. {result.reason}", style=style)
 
 
-def _tell_dry_run(console: Console, decision: Any, verdict: Any) -> int:
+def _tell_dry_run(console: Console, dry: DryRun) -> int:
+    decision = dry.decision
     x, y, z = decision.T_base_fingertip[:3, 3]
     console.print(f"The policy would {decision.kind} to ({x:.3f}, {y:.3f}, {z:.3f}) m in the base. {decision.reason}")
-    console.print(f"The guard would {verdict.kind} it. {verdict.reason}")
+    judged = (("the way to the start pose", dry.start), ("this move", dry.move), ("the lift after it", dry.lift))
+    for name, verdict in judged:
+        console.print(f"The guard would {verdict.kind} {name}. {verdict.reason}")
     console.print("Dry run: nothing moved.")
-    return 0
+    return 1 if any(verdict.kind == "refuse" for _, verdict in judged) else 0
 
 
 def _tell_summary(console: Console, results: list[EpisodeResult], out: Path) -> int:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from grasp_policy.policy import Decision, Policy
 from robot_runner import guard
 from robot_runner.arm.base import Arm
@@ -76,22 +78,36 @@ def run_episodes(
     return results
 
 
-def look_once(
-    arm: Arm, gripper: Gripper, camera: Camera, policy: Policy, config: EpisodeConfig
-) -> tuple[Decision, guard.Verdict]:
-    """A dry run: one look and one decision from where the arm stands, judged by the guard. Nothing moves."""
-    info = camera.open()
+@dataclass(frozen=True, eq=False)
+class DryRun:
+    """What a run would begin with, each judged by the guard from where the arm would be by then."""
+
+    start: guard.Verdict  # the way to the start pose
+    decision: Decision  # from where the arm stands
+    move: guard.Verdict
+    lift: guard.Verdict  # straight up from there
+
+
+def dry_run(arm: Arm, gripper: Gripper, camera: Camera, policy: Policy, config: EpisodeConfig) -> DryRun:
+    """All but motion: arm, gripper and camera are asked, a picture is fused, the policy decides, the guard judges.
+
+    Raises RobotError or CameraError where a run would end at once."""
+    info, limits = camera.open(), config.guard
     try:
         frame = fresh_frame(camera, arm, config)
         policy.reset()
-        T_base_camera = arm.tool_pose_at(exposed_ns(frame, config)) @ config.guard.T_tool_camera
+        T_base_camera = arm.tool_pose_at(exposed_ns(frame, config)) @ limits.T_tool_camera
         policy.observe(frame.color, frame.depth, info.intrinsics, T_base_camera)
         state, width_m = arm.state(), gripper.state().width_m
         decision = policy.decide(
-            state.T_base_tool @ config.guard.T_tool_fingertip,
-            lambda candidates: guard.allowed(candidates, state.q, config.guard, width_m),
+            state.T_base_tool @ limits.T_tool_fingertip,
+            lambda candidates: guard.allowed(candidates, state.q, limits, width_m),
         )
-        return decision, guard.check(decision.T_base_fingertip, state.q, config.guard, width_m)
+        move = guard.check(decision.T_base_fingertip, state.q, limits, width_m)
+        above = move.T_base_fingertip.copy()
+        above[2, 3] += config.lift_height_m
+        start = guard.check_joints(np.array(config.start_q), state.q, limits, width_m)
+        return DryRun(start, decision, move, guard.check(above, move.q, limits, width_m))
     finally:
         camera.close()
 
