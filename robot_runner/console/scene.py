@@ -63,7 +63,9 @@ def _config(file: Path, base: EpisodeConfig) -> EpisodeConfig:
                     raise ValueError(f"{name} is not {length} numbers")
                 vectors[name] = tuple(vector.tolist())
         height = float(values.get("table_height", base.guard.table_height_m))
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+        if not np.isfinite(height):
+            raise ValueError("table_height is no number")
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise RobotError(f"The scene in {file} cannot be read ({error}). Mend the file, or remove it.") from error
     start_q = vectors.pop("start_q", base.start_q)
     return replace(base, start_q=start_q, guard=replace(base.guard, table_height_m=height, **vectors))
