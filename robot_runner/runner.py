@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,7 @@ def _meta(config: RunConfig, info: CameraInfo) -> dict[str, Any]:
             "start_q": list(config.episode.start_q),
             "table_height_m": limits.table_height_m,
             "workspace": [list(limits.workspace_lower), list(limits.workspace_upper)],
+            "keep_out": [asdict(box) for box in limits.keep_out],
             "force_n": config.episode.force_n,
             "lift_height_m": config.episode.lift_height_m,
             "min_width_m": config.episode.min_width_m,

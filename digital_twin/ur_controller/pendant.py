@@ -79,6 +79,7 @@ def report(machine: Machine, rg2: Rg2, times: CycleTimes) -> dict:
         "watchdog_armed": machine.watchdog is not None,
         "scripts_loaded": machine.scripts_loaded,
         "program_since_s": machine.program_since_s,
+        "program_since_q": machine.program_since_q.tolist(),
         "messages": list(machine.messages)[-20:],
         "gripper_width_m": width_m,
         "gripper_busy": busy,

@@ -37,6 +37,7 @@ from wildgrasp.geometry import interpolate
 RTDE_PORT = 30004
 _ANSWER_S = 2.0  # to a first connection
 _START_S = 30.0  # for the process, the upload and the program
+_UNLOCK_S = 7.0  # controllers insist on 5 s after the stop
 _POLL_S = 0.002
 _ARRIVED_M = 0.0007
 _ARRIVED_RAD = 0.003
@@ -97,14 +98,25 @@ class UrArm:
         if safety is Safety.EMERGENCY_STOP and self._still_stopped():
             raise RobotError(explain(safety))
         if safety is Safety.PROTECTIVE_STOP:
-            dashboard.ask(self.host, "close safety popup")
-            dashboard.ask(self.host, "unlock protective stop")
+            self._unlock()
         self._goal, self._fault = None, None
         if self._process is None or not self._process.is_alive():
             self.connect()
             return
         self._send(Recover())
         self._expect_connected()
+
+    def _unlock(self) -> None:
+        """A controller refuses for some seconds after the stop, so that a person looks first."""
+        dashboard.ask(self.host, "close safety popup")
+        deadline = time.monotonic() + _UNLOCK_S
+        while "releasing" not in (answer := dashboard.ask(self.host, "unlock protective stop")).lower():
+            if time.monotonic() > deadline:
+                raise RobotError(
+                    f"The controller does not release the protective stop ({answer}). Look at its pendant for the "
+                    "reason, then recover again."
+                )
+            time.sleep(0.2)
 
     def close(self) -> None:
         """Bring the arm to rest and end the link."""

@@ -34,7 +34,7 @@ CAUSES: dict[Cause, Words] = {
         (
             _LOOK,
             _CLEAR,
-            "At least 5 seconds have passed since the stop (the controller insists).",
+            "At least 5 seconds have passed since the stop: the controller insists.",
         ),
     ),
     Cause.EMERGENCY_STOP: Words(

@@ -217,11 +217,15 @@ if __name__ == "__main__":
         assert until(lambda: start - flange(cb3.report())[2, 3] > 0.1)
         at_kill = flange(cb3.say(f"kill {link_pid if victim == 'link' else runner.pid}"))[2, 3]
         stopped = flange(at_rest(cb3.report))[2, 3]
-        # How soon the braking begins depends on this computer's load; without it servoj ends at the last target, which
-        # the arm follows 0.03 s behind: 7.5 mm at 0.25 m/s. (test_last_stop judges the braking itself.)
-        assert at_kill - stopped < (0.010 if victim == "link" else 0.020)
+        report = cb3.report()
+        assert "program last_stop started" in report["messages"]
         assert until(lambda: not cb3.report()["running"])
-        assert "program last_stop started" in cb3.report()["messages"]
+        # When the braking begins is up to this computer's load, how far it then goes is not.
+        at_braking = forward(UR5, np.array(report["program_since_q"]))[2, 3]
+        assert at_braking - stopped < 0.004
+        if victim == "link":  # at the latest, servoj ends at the last target, which the arm follows 7.5 mm behind
+            assert at_kill - stopped < 0.010
+        assert at_kill - stopped < 0.1  # far from its goal in either case
         assert flange(cb3.report())[2, 3] == pytest.approx(stopped, abs=1e-4)
     finally:
         runner.kill()
