@@ -17,8 +17,8 @@ from PySide6.QtWidgets import (
 
 from robot_runner.console.messages import SceneShown
 from robot_runner.console.model import ConsoleModel
-from robot_runner.console.panels import button, label, panel
 from robot_runner.console.state import ConsoleState
+from robot_runner.console.widgets import button, label, panel
 from robot_runner.keep_out import KeepOutBox
 from wildgrasp.qt.theme import COLORS
 

@@ -9,11 +9,13 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
+from robot_runner.console.controls import Controls
 from robot_runner.console.model import ConsoleModel
 from robot_runner.console.painted import ViewsGrid
-from robot_runner.console.panels import Banner, Body, Controls, Note, Outcomes, Recovery, label, panel
+from robot_runner.console.panels import Banner, Body, Note, Outcomes, Recovery
 from robot_runner.console.plan import PlanEditor
 from robot_runner.console.stop_key import StopKey
+from robot_runner.console.widgets import label, panel
 from wildgrasp.qt.theme import COLORS, apply_theme
 
 SIZE = (1440, 900)

@@ -8,37 +8,32 @@ run, since nobody could stop it from there.
 from __future__ import annotations
 
 import contextlib
-import logging
 import queue
 import signal
 import threading
 import time
-from datetime import datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
-from grasp_policy.registry import make_policy
 from robot_runner.arm.base import Safety
 from robot_runner.arm.link_messages import explain
 from robot_runner.console import messages as m
+from robot_runner.console.episodes import EpisodesRun
 from robot_runner.console.feed_camera import FeedCamera
 from robot_runner.console.gate import StopGate
 from robot_runner.console.margins import joint_margins, workspace_margins
 from robot_runner.console.overlay import gripper_lines
+from robot_runner.console.scene import Scene
 from robot_runner.console.station import Equipment, Station
 from robot_runner.console.watched_gripper import WatchedGripper
-from robot_runner.episode_types import EpisodeEvent, EpisodeResult, Operator, State
-from robot_runner.runner import RunConfig, run_episodes
 from wildgrasp.cameras.base import RGBDFrame
 from wildgrasp.cameras.feed import CameraFeed, FeedConfig
 from wildgrasp.errors import RobotError, UserError
 from wildgrasp.geometry import Array, PinholeCamera
 
-log = logging.getLogger(__name__)
 PERIOD_S = 0.1
 SILENCE_S = 1.5  # without a sign of life of the window, a run is stopped
 PICTURE_SIZE = (480, 360)
@@ -59,15 +54,11 @@ class Worker:
         self._gripper: WatchedGripper | None = None
         self._feed: CameraFeed | None = None
         self._phase, self._cause, self._text = m.Phase.CONNECTING, None, ""
-        self._run: threading.Thread | None = None
-        self._ended: m.RunEnded | None = None  # told by the run's thread, taken by the main one
-        self._fault = ""
-        self._stop = self._pause = False
+        self._run: EpisodesRun | None = None
         self._speed = 1.0
         self._heard_s = time.monotonic()
-        self._scene = None
-        self._goal: Array | None = None
-        self._step = 0
+        self._silence = ""  # how long the window did not answer, in words
+        self._scene: Scene | None = None
         self._sent_frame: RGBDFrame | None = None
         self._leaving = False
 
@@ -101,7 +92,7 @@ class Worker:
             case m.Start() if self._phase is m.Phase.READY:
                 self._start(message)
             case m.Pause(paused) if self._run is not None:
-                self._pause = paused
+                self._run.pause = paused
             case m.SetSpeed(fraction):
                 self._speed = float(np.clip(fraction, 0.05, 1.0))
             case m.Recover() if self._phase is m.Phase.ATTENTION:
@@ -168,7 +159,7 @@ class Worker:
             self._text = str(error)
         self._tell_choices()
 
-    def _scene_named(self, name: str) -> Any:
+    def _scene_named(self, name: str) -> Scene:
         return next(s for s in self._equipment.scenes if s.name == name)
 
     def _close(self) -> None:
@@ -183,69 +174,19 @@ class Worker:
     # --- running ---
 
     def _start(self, start: m.Start) -> None:
-        self._stop = self._pause = False
-        self._fault, self._scene = "", self._scene_named(start.scene)
+        self._scene = self._scene_named(start.scene)
         self._gate.open_again()
         self._become(m.Phase.RUNNING)
-        self._run = threading.Thread(target=self._run_episodes, args=(start,), name="episodes", daemon=True)
-        self._run.start()
-
-    def _run_episodes(self, start: m.Start) -> None:
-        """On its own thread. Whatever happens, it ends with a message, the arm standing still."""
-        run = datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
-        text = "all grasps done"
-        try:
-            config = RunConfig(start.episodes, self._scene.episode_config(), meta={"policy": Path(start.policy).name})
-            self._tell(m.Progress(1, start.episodes, "loading", Path(start.policy).name, 0))
-            policy = make_policy(start.policy, self._equipment.volume)
-            self._folder.mkdir(parents=True, exist_ok=True)
-            operator = Operator(lambda: self._stop, lambda: self._pause, lambda: self._speed)
-            results = run_episodes(
-                self._gate,
-                self._gripper,
-                FeedCamera(self._feed),
-                policy,
-                self._folder / run,
-                config,
-                on_event=lambda number, event: self._on_event(number, start.episodes, event),
-                on_result=lambda number, result: self._on_result(run, number, result),
-                operator=operator,
-            )
-            if results and results[-1].outcome == "fault" and not self._stop:
-                self._fault = text = results[-1].reason
-            elif self._stop:
-                text = "stopped by the operator"
-        except (UserError, OSError) as error:
-            self._fault = text = str(error)
-        except Exception as error:
-            log.exception("a run ended with a bug")
-            self._fault = text = f"The run ended with an error of the program ({error!r}). Its log is kept."
-        finally:
-            self._ended = m.RunEnded(run, text)
-
-    def _on_event(self, number: int, episodes: int, event: EpisodeEvent) -> None:
-        decision, verdict = event.detail.get("decision"), event.detail.get("verdict")
-        if event.state in (State.START, State.END):
-            self._step, self._goal = 0, None
-        if decision is not None:
-            self._step += 1
-            self._goal = verdict.T_base_fingertip if verdict.kind != "refuse" else None
-            if decision.values is not None:
-                color = None if decision.views is None else decision.views.color
-                kind = decision.kind if verdict.kind != "refuse" else "refused"
-                self._tell(m.ViewsShown(color, np.asarray(decision.values), decision.chosen, kind))
-        self._tell(m.Progress(number, episodes, event.state.value, event.text, self._step))
-
-    def _on_result(self, run: str, number: int, result: EpisodeResult) -> None:
-        seconds = (result.t_end_ns - result.t_start_ns) * 1e-9
-        self._tell(m.Outcome(run, number, result.outcome, result.reason, result.steps, seconds))
+        self._run = EpisodesRun(start, self._scene, lambda: self._speed, self._tell)
+        camera, volume = FeedCamera(self._feed), self._equipment.volume
+        self._run.begin(self._gate, self._gripper, camera, volume, self._folder)
 
     def _stop_now(self) -> None:
-        self._stop = True
+        if self._run is not None:
+            self._run.stop = True
+            self._become(m.Phase.STOPPING)
         if self._gate is not None:
             self._gate.shut()
-        if self._run is not None:
-            self._become(m.Phase.STOPPING)
 
     def _end_run(self) -> None:
         if self._run is not None:
@@ -264,22 +205,22 @@ class Worker:
         self._show_picture()
 
     def _look_after_run(self) -> None:
-        silent_s = time.monotonic() - self._heard_s
-        if silent_s > SILENCE_S and not self._stop:
+        run, silent_s = self._run, time.monotonic() - self._heard_s
+        if silent_s > SILENCE_S and not run.stop:
             self._stop_now()
-            self._fault = (
+            self._silence = (
                 f"The console's window did not answer for {silent_s:.1f} s. Nobody could have stopped the arm from it, "
                 "so the run was stopped."
             )
-        if self._ended is None:
-            running = m.Phase.PAUSED if self._pause else m.Phase.RUNNING
-            self._become(m.Phase.STOPPING if self._stop else running)
+        if run.ended is None:
+            running = m.Phase.PAUSED if run.pause else m.Phase.RUNNING
+            self._become(m.Phase.STOPPING if run.stop else running)
             return
-        self._run.join()
-        self._tell(self._ended)
-        self._run, self._ended, self._goal = None, None, None
-        cause = self._cause_now(m.Cause.FAULT if self._fault else None)
-        self._become(m.Phase.READY if cause is None else m.Phase.ATTENTION, cause, self._fault)
+        run.join()
+        self._tell(run.ended)
+        text, self._run, self._silence = self._silence or run.fault, None, ""
+        cause = self._cause_now(m.Cause.FAULT if text else None)
+        self._become(m.Phase.READY if cause is None else m.Phase.ATTENTION, cause, text)
 
     def _become(self, phase: m.Phase, cause: m.Cause | None = None, text: str = "") -> None:
         self._phase, self._cause, self._text = phase, cause, text
@@ -328,7 +269,7 @@ class Worker:
         self._tell(m.Picture(color, lines))
 
     def _goal_lines(self, frame: RGBDFrame, camera: PinholeCamera) -> Array:
-        goal, config = self._goal, self._scene.config
+        goal, config = None if self._run is None else self._run.goal, self._scene.config
         if goal is None:
             return np.zeros((0, 2, 2))
         try:
