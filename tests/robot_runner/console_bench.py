@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from loopback_arms import PATIENT
 from virtual_rig import VirtualCamera
 
 from digital_twin.ur_controller.launch import ControllerProcess
 from digital_twin.ur_controller.machine import HOME_Q
+from robot_runner.arm.link_messages import Patience
 from robot_runner.arm.ur_arm import UrArm
 from robot_runner.console import messages as m
 from robot_runner.console.scene import Scene
@@ -23,6 +23,7 @@ from robot_runner.gripper.rg2_modbus import Rg2Modbus
 from wildgrasp.clocks import MonotonicClock
 
 START_Q = (HOME_Q[0] + 1.2, *HOME_Q[1:])  # a second or more away from where the arm stands
+VERY_PATIENT = Patience(watchdog_hz=0.5, stale_s=1.0, lost_s=2.0)  # nothing here is about the link's own speed
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class BenchStation:
     boxes: Path
 
     def open(self) -> Equipment:
-        arm = UrArm(self.address, patience=PATIENT)
+        arm = UrArm(self.address, patience=VERY_PATIENT)
         config = EpisodeConfig(start_q=START_Q)
         slow = replace(config, travel=replace(config.travel, joint_speed_rad_s=0.3))
         return Equipment(
