@@ -35,6 +35,10 @@ class LastStop:
             self.dismiss()
             raise ConnectionError("its script port does not answer")
 
+    @property
+    def watching(self) -> bool:
+        return self._process.poll() is None
+
     def dismiss(self) -> None:
         """The link leaves in order: nothing is to be stopped."""
         with contextlib.suppress(OSError):

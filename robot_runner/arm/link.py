@@ -216,8 +216,8 @@ class _Link:
         bits = self._receive.getSafetyStatusBits()
         if age_s > self._config.patience.lost_s or not (self._receive.isConnected() and self._control.isConnected()):
             found = Safety.DISCONNECTED
-        elif not np.isfinite(self._receive.getActualQ()).all():
-            found = Safety.DISCONNECTED  # what comes over the link is no reading
+        elif not np.isfinite(self._receive.getActualQ()).all() or not self._last_stop.watching:
+            found = Safety.DISCONNECTED  # no reading comes over the link, or nobody would brake the arm after its end
         elif bits & _EMERGENCY_STOPPED:
             found = Safety.EMERGENCY_STOP
         elif bits & _PROTECTIVE_STOPPED:

@@ -43,6 +43,7 @@ class Banner(QWidget):
         super().__init__()
         self._sign, self._title = QLabel(), label(kind="state")
         self._detail, self._rate = label(kind="detail", wrap=True), label(kind="rate")
+        self._rate.setMinimumWidth(230)
         self._rate.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         text = QVBoxLayout(spacing=2)
         text.addWidget(self._title)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -232,6 +235,21 @@ if __name__ == "__main__":
         runner.wait()
         runner.stdin.close()
         runner.stdout.close()
+
+
+def test_without_the_process_that_would_brake_it_the_arm_does_not_move_on(arm, cb3):
+    in_motion(arm, cb3.report)
+    link = arm._process.pid
+    (last_stop,) = Path(f"/proc/{link}/task/{link}/children").read_text().split()
+    os.kill(int(last_stop), signal.SIGKILL)
+    with pytest.raises(RobotError, match="link"):
+        arm.wait(10.0)
+    assert until(lambda: not cb3.report()["running"])  # the watchdog ended the program
+    rest = at_rest(cb3.report)["q"]
+    arm.recover()
+    np.testing.assert_allclose(cb3.report()["q"], rest, atol=1e-5)
+    arm.move_to(lowered(arm, 0.02), FAST)
+    assert arm.wait(10.0)
 
 
 def test_nobody_there_is_one_sentence_within_seconds():
