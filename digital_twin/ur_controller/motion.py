@@ -40,6 +40,7 @@ def movel(m: Machine, pose: list[float], a: float = 1.2, v: float = 0.25, t: flo
         q = solve(m, to_pose(interpolate(start, goal, u)))
         if np.abs(q - m.q_target).max() > 0.5:
             m.protective_stop("a joint would have to jump")
+            yield  # the program ends with the next cycle
             return
         m.command_joints(q)
         yield
@@ -92,6 +93,7 @@ def speedl(m: Machine, xd: list[float], a: float = 0.5, t: float = 0, aRot: floa
         qd = np.linalg.solve(J.T @ J + 1e-6 * np.eye(6), J.T @ twist)
         if np.abs(qd).max() > m.model.arm.max_joint_speed_rad_s:
             m.protective_stop("a joint would be too fast")
+            yield  # the program ends with the next cycle
             return
         m.command_joints(m.q_target + qd * m.dt)
         yield
