@@ -105,8 +105,8 @@ def travel_after_kill(process: ControllerProcess, script: str, *arguments: str) 
         report = process.report()
         while report["fastest_joint_rad_s"] > 1e-4 and report["time_s"] < until_s:
             report = process.report()
-        reaction_s = report["program_since_s"] - at_kill["time_s"]
-        reaction_ms = 1e3 * reaction_s if reaction_s > 0 else None
+        braked = report["scripts_loaded"] > at_kill["scripts_loaded"]
+        reaction_ms = 1e3 * (report["program_since_s"] - at_kill["time_s"]) if braked else None
         return Travel((_height(at_kill) - _height(report)) * 1e3, reaction_ms)
     finally:
         client.kill()

@@ -130,10 +130,10 @@ def disk(folder: Path) -> Finding:
 
 
 def priority() -> Finding:
-    soft, _ = resource.getrlimit(resource.RLIMIT_NICE)
-    if os.geteuid() == 0 or 20 - soft <= -10:
+    real_time, _ = resource.getrlimit(resource.RLIMIT_RTPRIO)
+    if os.geteuid() == 0 or real_time >= 10:
         return Finding("priority", Verdict.GOOD, "the stream to an arm may go before everything else")
-    mend = "for robots: a line `@robot - nice -10` in /etc/security/limits.conf, yourself in that group, log in again"
+    mend = "for robots: a line `@robot - rtprio 10` in /etc/security/limits.conf, yourself in that group, log in again"
     return Finding("priority", Verdict.NOTE, "the stream to an arm waits like everything else", mend)
 
 

@@ -41,6 +41,7 @@ from robot_runner.arm.link_messages import (
     explain,
     plain_words,
 )
+from robot_runner.arm.priority import go_first
 from robot_runner.arm.state_ring import StateRing
 from robot_runner.arm.streamer import Streamer
 from wildgrasp.geometry import pose, so3_exp
@@ -57,8 +58,7 @@ def link_process(pipe: Connection, memory: Any, config: LinkConfig) -> None:
     """Entry point of the process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the runner, which stops the arm properly
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # the client library prints; standard output is the runner's
-    with contextlib.suppress(PermissionError):
-        os.nice(-10)  # the stream goes before everything else, where that is permitted
+    go_first()
     link = _Link(pipe, StateRing(memory), config)
     answer = link.connect()
     pipe.send(answer)
