@@ -39,15 +39,20 @@ SILENCE_S = 1.5  # without a sign of life of the window, a run is stopped
 PICTURE_SIZE = (480, 360)
 
 
-def run_worker(pipe: Connection, station: Station, folder: Path, policies: tuple[str, ...]) -> None:
+def run_worker(
+    pipe: Connection, station: Station, folder: Path, policies: tuple[str, ...], silence_s: float = SILENCE_S
+) -> None:
     """Entry point of the process; ends when told to, or when the window is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the window decides; its end is heard
-    Worker(pipe, station, folder, policies).serve()
+    Worker(pipe, station, folder, policies, silence_s).serve()
 
 
 class Worker:
-    def __init__(self, pipe: Connection, station: Station, folder: Path, policies: tuple[str, ...]) -> None:
+    def __init__(
+        self, pipe: Connection, station: Station, folder: Path, policies: tuple[str, ...], silence_s: float
+    ) -> None:
         self._pipe, self._station, self._folder, self._policies = pipe, station, folder, policies
+        self._silence_s = silence_s
         self._outbox: queue.Queue[object] = queue.Queue(maxsize=100)
         self._equipment: Equipment | None = None
         self._gate: StopGate | None = None
@@ -206,7 +211,7 @@ class Worker:
 
     def _look_after_run(self) -> None:
         run, silent_s = self._run, time.monotonic() - self._heard_s
-        if silent_s > SILENCE_S and not run.stop:
+        if silent_s > self._silence_s and not run.stop:
             self._stop_now()
             self._silence = (
                 f"The console's window did not answer for {silent_s:.1f} s. Nobody could have stopped the arm from it, "

@@ -22,7 +22,8 @@ from robot_runner.episode_types import EpisodeConfig
 from robot_runner.gripper.rg2_modbus import Rg2Modbus
 from wildgrasp.clocks import MonotonicClock
 
-START_Q = (HOME_Q[0] + 1.2, *HOME_Q[1:])  # a second or more away from where the arm stands
+START_Q = (HOME_Q[0] + 1.2, *HOME_Q[1:])  # twelve seconds away from where the arm stands
+SILENCE_S = 5.0  # longer than a busy computer keeps this process waiting
 VERY_PATIENT = Patience(watchdog_hz=0.5, stale_s=1.0, lost_s=2.0)  # nothing here is about the link's own speed
 
 
@@ -35,7 +36,7 @@ class BenchStation:
     def open(self) -> Equipment:
         arm = UrArm(self.address, patience=VERY_PATIENT)
         config = EpisodeConfig(start_q=START_Q)
-        slow = replace(config, travel=replace(config.travel, joint_speed_rad_s=0.3))
+        slow = replace(config, travel=replace(config.travel, joint_speed_rad_s=0.1))
         return Equipment(
             arm,
             Rg2Modbus(self.address, self.rg2_port),
@@ -52,7 +53,8 @@ class Bench:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         station = BenchStation(controller.address, controller.rg2_port, folder / "boxes.json")
-        self.process = context.Process(target=run_worker, args=(theirs, station, folder / "runs", ("straight-down",)))
+        arguments = (theirs, station, folder / "runs", ("straight-down",), SILENCE_S)
+        self.process = context.Process(target=run_worker, args=arguments)
         self.process.start()
         theirs.close()
         self.heard: list[object] = []
@@ -90,4 +92,4 @@ class Bench:
     def start_and_be_in_motion(self) -> None:
         self.say(m.Start("straight-down", "table", 1))
         self.until_phase(m.Phase.RUNNING)
-        self.until(lambda _: self.controller.report()["fastest_joint_rad_s"] > 0.05)
+        self.until(lambda _: self.controller.report()["fastest_joint_rad_s"] > 0.03)
