@@ -5,36 +5,25 @@ from __future__ import annotations
 import json as json_module
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any
 
+import tyro
 from rich.console import Console
 
-from robot_runner.arm.kinematics import MODELS
-from robot_runner.arm.ur_arm import UrArm
-from robot_runner.episode_types import EpisodeConfig, EpisodeEvent, EpisodeResult, State
-from robot_runner.gripper.rg2_modbus import Rg2Modbus
-from robot_runner.guard import GuardLimits
-from robot_runner.hand_eye import load_hand_eye
-from robot_runner.runner import RunConfig, look_once, run_episodes
-from wildgrasp.rig import NOMINAL_T_FINGERTIP_CAMERA, T_TOOL_FINGERTIP
+from robot_runner import doctor, runner
+from robot_runner.episode_types import EpisodeEvent, EpisodeResult, State
+from robot_runner.rig_options import RigOptions
+from robot_runner.runner import DryRun, RunConfig, run_episodes
+from wildgrasp.doctor import as_json, exit_code, tell
+
+Rig = Annotated[RigOptions, tyro.conf.arg(name="")]
 
 
 def run(
+    rig: Rig,
     policy: str,
     out: Path,
-    host: str,
-    gripper_host: str,
-    gripper_port: int = 502,
-    model: Literal["ur5", "ur5e"] = "ur5",
     episodes: int = 5,
-    hand_eye: Path | None = None,
-    table_height: float = 0.0,
-    workspace_lower: tuple[float, float, float] = GuardLimits.workspace_lower,
-    workspace_upper: tuple[float, float, float] = GuardLimits.workspace_upper,
-    start_q: tuple[float, float, float, float, float, float] = EpisodeConfig.start_q,
-    force: float = EpisodeConfig.force_n,
-    camera_latency: float = 0.0,
-    camera_serial: str = "",
     seed: int = 0,
     dry_run: bool = False,
     json: Path | None = None,
@@ -44,52 +33,28 @@ def run(
     Stay beside the emergency stop. Ctrl-C brings the arm to rest. A fault ends the run; nothing moves on by itself.
 
     Args:
+        rig: Which robot.
         policy: A checkpoint, or a baseline by name (random, straight-down, heuristic).
         out: Session folder to write.
-        host: Address of the arm's controller.
-        gripper_host: Address of the gripper's Compute Box.
-        gripper_port: Its Modbus TCP port.
-        model: Which arm: ur5 (CB3) or ur5e.
         episodes: How many grasps to try.
-        hand_eye: Hand–eye calibration (JSON with T_tool_camera). Without it the rig's drawing is taken, good to a
-            centimetre only.
-        table_height: Height of the table top in the robot's base, in metres.
-        workspace_lower: Where the fingertips may go, in the robot's base: lower corner in metres.
-        workspace_upper: And upper corner.
-        start_q: Joint angles in rad from which each grasp starts.
-        force: Grip force in newtons.
-        camera_latency: Age of a picture when it arrives, in seconds.
-        camera_serial: Serial number of the wrist camera, where several are plugged in.
         seed: Of policies that draw at random.
-        dry_run: Look and decide once from where the arm stands; move nothing.
+        dry_run: All but motion: look and decide once from where the arm stands. Exit code 1 if the guard refuses.
         json: Write the results to this file too.
     """
     from grasp_policy.registry import make_policy
-    from wildgrasp.cameras.realsense import RealSenseCamera, RealSenseConfig
 
     console = Console()
-    T_tool_camera = T_TOOL_FINGERTIP @ NOMINAL_T_FINGERTIP_CAMERA
-    if hand_eye is None:
+    if rig.hand_eye is None:
         console.print("No --hand-eye given: taking the camera's place from the rig's drawing.", style="yellow")
-    else:
-        T_tool_camera = load_hand_eye(hand_eye)
-    limits = GuardLimits(
-        model=MODELS[model],
-        workspace_lower=workspace_lower,
-        workspace_upper=workspace_upper,
-        table_height_m=table_height,
-        T_tool_camera=T_tool_camera,
-    )
-    episode = EpisodeConfig(guard=limits, start_q=start_q, force_n=force, camera_latency_s=camera_latency)
+    episode = rig.episode_config()
     chosen = make_policy(policy, seed=seed)
-    camera = RealSenseCamera(RealSenseConfig(serial=camera_serial))
-    arm, gripper = UrArm(host, model), Rg2Modbus(gripper_host, gripper_port)
+    arm, gripper, camera = rig.make_arm(), rig.make_gripper(), rig.make_camera()
     try:
         arm.connect()
         gripper.connect()
         if dry_run:
-            return _tell_dry_run(console, *look_once(arm, gripper, camera, chosen, episode))
-        config = RunConfig(episodes, episode, meta={"policy": policy, "host": host})
+            return _tell_dry_run(console, runner.dry_run(arm, gripper, camera, chosen, episode))
+        config = RunConfig(episodes, episode, meta={"policy": policy, "host": rig.host})
         results = run_episodes(
             arm,
             gripper,
@@ -106,6 +71,21 @@ def run(
     if json is not None:
         json.write_text(json_module.dumps(summary(results), indent=2) + "\n")
     return _tell_summary(console, results, out)
+
+
+def doctor_robot(rig: Rig, json: Path | None = None) -> int:
+    """Is the robot ready? Looks at controller, arm, gripper, camera, calibration and links; moves nothing.
+
+    Exit code 0: ready, 1: something is to be mended, and each line says how. Do not call it during a run.
+
+    Args:
+        rig: Which robot.
+        json: Write the findings to this file too.
+    """
+    findings = tell(doctor.examine_robot(rig, rig.make_arm(), rig.make_gripper(), rig.make_camera()), Console())
+    if json is not None:
+        json.write_text(json_module.dumps(as_json(findings), indent=2) + "\n")
+    return exit_code(findings)
 
 
 def summary(results: list[EpisodeResult]) -> dict[str, Any]:
@@ -127,12 +107,15 @@ def _tell_result(console: Console, number: int, result: EpisodeResult) -> None:
     console.print(f"Episode {number}: {result.outcome} after {result.steps} steps. {result.reason}", style=style)
 
 
-def _tell_dry_run(console: Console, decision: Any, verdict: Any) -> int:
+def _tell_dry_run(console: Console, dry: DryRun) -> int:
+    decision = dry.decision
     x, y, z = decision.T_base_fingertip[:3, 3]
     console.print(f"The policy would {decision.kind} to ({x:.3f}, {y:.3f}, {z:.3f}) m in the base. {decision.reason}")
-    console.print(f"The guard would {verdict.kind} it. {verdict.reason}")
+    judged = (("the way to the start pose", dry.start), ("this move", dry.move), ("the lift after it", dry.lift))
+    for name, verdict in judged:
+        console.print(f"The guard would {verdict.kind} {name}. {verdict.reason}")
     console.print("Dry run: nothing moved.")
-    return 0
+    return 1 if any(verdict.kind == "refuse" for _, verdict in judged) else 0
 
 
 def _tell_summary(console: Console, results: list[EpisodeResult], out: Path) -> int:

@@ -18,14 +18,15 @@ from grasp_policy.policy import Decision, Policy
 from robot_runner import guard
 from robot_runner.arm.base import Arm, MotionLimits
 from robot_runner.episode_log import EpisodeLog, NoLog
-from robot_runner.episode_types import EpisodeConfig, EpisodeEvent, EpisodeResult, State
+from robot_runner.episode_types import EpisodeConfig, EpisodeEvent, EpisodeResult, Operator, State
 from robot_runner.gripper.base import Gripper
+from robot_runner.looking import exposed_ns, fresh_frame
 from wildgrasp.cameras.base import Camera, CameraInfo, RGBDFrame
-from wildgrasp.errors import CameraError, RobotError, UserError
+from wildgrasp.errors import RobotError, UserError
 from wildgrasp.geometry import inverse
 
 Array = NDArray[np.float64]
-_BLACK = 8  # grey level below which a picture without any depth counts as none
+_STOPPED = "the operator stopped the run"
 
 
 class _EarlyEndError(Exception):
@@ -49,7 +50,7 @@ class Episode:
         config: EpisodeConfig | None = None,
         log: EpisodeLog | None = None,
         on_event: Callable[[EpisodeEvent], None] = lambda event: None,
-        stop_requested: Callable[[], bool] = lambda: False,
+        operator: Operator | None = None,
         drop_off: Callable[[Arm, Gripper], None] | None = None,
     ) -> None:
         self._arm, self._gripper, self._camera, self._policy = arm, gripper, camera, policy
@@ -57,15 +58,18 @@ class Episode:
         self._config = EpisodeConfig() if config is None else config
         self._log: EpisodeLog = NoLog() if log is None else log
         self._on_event = on_event
-        self._stop_requested = stop_requested
+        self._operator = Operator() if operator is None else operator
         self._drop_off = drop_off
         self._steps = 0
+        self._closed_width_m = 0.0
         self._width_m: float | None = None
         self._decision_ms: list[dict[str, float]] = []
         self._t_ns = 0
 
     def run(self) -> EpisodeResult:
-        """From the start pose to the verdict. Faults end the episode with the arm stopped; they do not raise."""
+        """From the start pose to the verdict. Faults end the episode with the arm stopped; they do not raise.
+
+        Raises SessionError when not even the end can be logged; the arm is stopped then too."""
         self._steps, self._width_m, self._decision_ms = 0, None, []
         t_start_ns = self._now_ns()
         try:
@@ -79,6 +83,8 @@ class Episode:
             outcome, reason = end.outcome, end.reason
         except UserError as error:
             outcome, reason = "fault", str(error)
+            if self._operator.stop_requested():  # what it says then is only that
+                outcome, reason = "stopped", _STOPPED
         except BaseException:
             self._halt()
             raise
@@ -95,8 +101,8 @@ class Episode:
         config = self._config
         self._enter(State.START, "opening, then to the start pose")
         self._policy.reset()
-        self._gripper.move_to(config.open_width_m, config.force_n)
-        self._gripper.wait(config.gripper_timeout_s)
+        self._pause_if_asked()
+        self._move_fingers(config.open_width_m)
         goal = np.array(config.start_q)
         T_start = guard.check_joints(goal, goal, config.guard).T_base_fingertip
         rise = T_start[2, 3] - self._fingertip()[2, 3]
@@ -106,14 +112,24 @@ class Episode:
         verdict = guard.check_joints(goal, self._arm.state().q, config.guard, self._gripper.state().width_m)
         if verdict.kind == "refuse":
             raise _EarlyEndError("refused", f"The way to the start pose is not free: {verdict.reason}.")
-        self._arm.move_joints(goal, config.travel)
+        self._raise_if_stopped()
+        self._arm.move_joints(goal, config.travel.slowed(self._operator.speed()))
         self._wait(config.move_timeout_s)
 
     def _approach(self) -> None:
-        refusals = 0
+        refusals = late = 0
         while self._steps < self._config.max_steps:
-            self._observe()
-            decision = self._decide()
+            self._pause_if_asked()
+            decision = self._look_and_decide()
+            if decision is None:
+                late += 1
+                if late >= self._config.max_refusals:
+                    raise RobotError(
+                        f"The policy took more than {self._config.policy_timeout_s:.0f} s for a step, {late} times in "
+                        "a row; the arm did not move on. Close other programs on this computer, or use a faster policy."
+                    )
+                continue
+            late = 0
             if decision.kind == "stuck":
                 raise _EarlyEndError("stuck", decision.reason or "no candidate may be reached")
             verdict = self._judge(decision)
@@ -132,14 +148,24 @@ class Episode:
             self._move(verdict.T_base_fingertip, self._config.approach, self._config.remaining_m)
         raise _EarlyEndError("out of steps", f"no grasp after {self._steps} steps")
 
-    def _observe(self) -> None:
+    def _look_and_decide(self) -> Decision | None:
+        """None when it took so long that what was seen may no longer be so: the arm stands, and looks again."""
+        frame = self._observe()
+        decision = self._decide()
+        took_s = (self._arm.state().t_ns - frame.t_host_ns) * 1e-9
+        if took_s <= self._config.policy_timeout_s:
+            return decision
+        self._enter(State.DECIDE, f"too late: deciding took {took_s:.1f} s")
+        return None
+
+    def _observe(self) -> RGBDFrame:
         self._enter(State.OBSERVE, "")
-        frame = self._fresh_frame()
-        t_ns = self._exposed_ns(frame)
-        T_base_camera = self._arm.tool_pose_at(t_ns) @ self._config.guard.T_tool_camera
+        frame = fresh_frame(self._camera, self._arm, self._config)
+        T_base_camera = self._arm.tool_pose_at(exposed_ns(frame, self._config)) @ self._config.guard.T_tool_camera
         self._policy.observe(frame.color, frame.depth, self._intrinsics, T_base_camera)
         self._log.observation(frame, T_base_camera)
         self._emit(State.OBSERVE, "observed", frame=frame, T_base_camera=T_base_camera)
+        return frame
 
     def _decide(self) -> Decision:
         state = self._arm.state()
@@ -162,8 +188,7 @@ class Episode:
 
     def _close(self) -> None:
         self._enter(State.CLOSE, f"closing with {self._config.force_n:.0f} N")
-        self._gripper.move_to(0.0, self._config.force_n)
-        self._gripper.wait(self._config.gripper_timeout_s)
+        self._closed_width_m = self._move_fingers(0.0)
 
     def _lift(self) -> None:
         self._enter(State.LIFT, f"lifting {self._config.lift_height_m:.2f} m")
@@ -172,8 +197,8 @@ class Episode:
     def _check(self) -> tuple[str, str]:
         reading = self._gripper.state()
         self._width_m = reading.width_m
-        held = reading.width_m > self._config.min_width_m
-        outcome = "success" if held else "empty"
+        held_before, held = (w > self._config.min_width_m for w in (self._closed_width_m, reading.width_m))
+        outcome = "success" if held else "dropped" if held_before else "empty"
         reason = f"the fingers are {reading.width_m * 1e3:.1f} mm apart after the lift"
         self._enter(State.CHECK, f"{outcome}: {reason}", width_m=reading.width_m)
         return outcome, reason
@@ -188,14 +213,31 @@ class Episode:
         self._enter(State.DROP, "putting back")
         if self._width_m is not None and self._width_m > config.min_width_m:
             self._rise(-0.9 * config.lift_height_m, config.lift)
-        self._gripper.move_to(config.open_width_m, config.force_n)
-        self._gripper.wait(config.gripper_timeout_s)
+        self._move_fingers(config.open_width_m)
 
     # --- motion ---
 
     def _halt(self) -> None:
         with contextlib.suppress(RobotError):  # the arm does not answer: its watchdog stops it
             self._arm.stop()
+
+    def _move_fingers(self, width_m: float) -> float:
+        """Open or close, the arm standing still; the width reached. Raises RobotError when the arm was stopped."""
+        self._raise_if_stopped()
+        self._gripper.move_to(width_m, self._config.force_n)
+        width_m = self._gripper.wait(self._config.gripper_timeout_s).width_m
+        self._arm.wait(0.0)
+        return width_m
+
+    def _pause_if_asked(self) -> None:
+        """Stand still until the operator goes on, or stops. The camera's pictures pass the time."""
+        if not self._operator.pause_requested():
+            return
+        self._enter(State.PAUSED, "the operator paused the run")
+        while self._operator.pause_requested():
+            self._raise_if_stopped()
+            self._camera.read(self._config.camera_timeout_s)
+            self._arm.wait(0.0)
 
     def _rise(self, height_m: float, motion: MotionLimits) -> None:
         """Straight up (or down), in pieces as long as the guard lets pass at once."""
@@ -211,6 +253,7 @@ class Episode:
 
     def _move(self, T_base_fingertip: Array, motion: MotionLimits, remaining_m: float) -> None:
         self._raise_if_stopped()
+        motion = motion.slowed(self._operator.speed())
         self._arm.move_to(T_base_fingertip @ inverse(self._config.guard.T_tool_fingertip), motion)
         self._wait(self._config.move_timeout_s, remaining_m)
 
@@ -227,37 +270,11 @@ class Episode:
         )
 
     def _raise_if_stopped(self) -> None:
-        if self._stop_requested():
-            raise _EarlyEndError("stopped", "the operator stopped the run")
+        if self._operator.stop_requested():
+            raise _EarlyEndError("stopped", _STOPPED)
 
     def _fingertip(self) -> Array:
         return self._arm.state().T_base_tool @ self._config.guard.T_tool_fingertip
-
-    # --- the camera ---
-
-    def _fresh_frame(self) -> RGBDFrame:
-        """The first frame exposed after the arm's present reading. Raises CameraError when frames stay old."""
-        arrived_ns = self._arm.state().t_ns
-        frame = None
-        for _ in range(60):  # buffered ones come first; no driver keeps two seconds of them
-            frame = self._camera.read(self._config.camera_timeout_s)
-            if self._exposed_ns(frame) >= arrived_ns:
-                break
-        age_s = (self._arm.state().t_ns - self._exposed_ns(frame)) * 1e-9
-        if self._exposed_ns(frame) < arrived_ns or age_s > self._config.max_frame_age_s:
-            raise CameraError(
-                f"The camera sends no new pictures (the last is {age_s:.1f} s old), so the arm was stopped. What was "
-                "recorded is kept; look at the camera's USB cable and start again."
-            )
-        if not frame.depth_raw.any() and frame.color.max() < _BLACK:
-            raise CameraError(
-                "The camera sees nothing but black, so the arm was stopped. What was recorded is kept; look at its "
-                "lens and its cable and start again."
-            )
-        return frame
-
-    def _exposed_ns(self, frame: RGBDFrame) -> int:
-        return frame.t_host_ns - round(self._config.camera_latency_s * 1e9)
 
     # --- telling ---
 

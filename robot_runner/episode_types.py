@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -21,6 +22,7 @@ class State(Enum):
     LIFT = "lift"
     CHECK = "check"
     DROP = "drop"
+    PAUSED = "paused"  # between two moves, until the operator goes on
     END = "end"
 
 
@@ -48,15 +50,16 @@ class EpisodeConfig:
     min_width_m: float = 0.004  # narrower than this after the lift: the fingers hold nothing
     camera_latency_s: float = 0.0  # of t_host_ns behind the exposure; measured by calibration
     max_frame_age_s: float = 1.0
+    policy_timeout_s: float = 5.0  # from exposure to decision; what comes later is not acted on
     camera_timeout_s: float = 3.0  # for one picture; the arm stands still meanwhile
-    max_refusals: int = 3  # in a row, before the episode ends
+    max_refusals: int = 3  # or late decisions, in a row, before the episode ends
     move_timeout_s: float = 20.0
     gripper_timeout_s: float = 5.0
 
 
 @dataclass(frozen=True)
 class EpisodeResult:
-    """How it went. ``outcome``: success | empty | stuck | out of steps | refused | stopped | fault."""
+    """How it went. ``outcome``: success | empty | dropped | stuck | out of steps | refused | stopped | fault."""
 
     outcome: str
     reason: str
@@ -69,6 +72,15 @@ class EpisodeResult:
     @property
     def success(self) -> bool:
         return self.outcome == "success"
+
+
+@dataclass(frozen=True)
+class Operator:
+    """What a person may do to a running episode, asked for again and again from the episode's thread."""
+
+    stop_requested: Callable[[], bool] = lambda: False
+    pause_requested: Callable[[], bool] = lambda: False
+    speed: Callable[[], float] = lambda: 1.0  # fraction in (0, 1] of the configured speeds, for the next move
 
 
 @dataclass(frozen=True)

@@ -12,21 +12,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_runner.arm.capsules import arm_capsules, box_distance, self_distance
+from robot_runner.arm.capsules import arm_capsules, box_distance, lowest_point, self_distance
 from robot_runner.arm.kinematics import MODELS, ArmModel, inverse_near, link_frames, singularity_margin, within_limits
+from robot_runner.keep_out import KeepOutBox, gripper_enters
 from wildgrasp.geometry import inverse, pose, so3_exp, so3_log, transform
 from wildgrasp.rig import MAX_OPENING_M, NOMINAL_T_FINGERTIP_CAMERA, T_TOOL_FINGERTIP, gripper_boxes
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class KeepOutBox:
-    """A part of space, axis-aligned in the robot's base, that neither arm nor gripper may enter."""
-
-    lower: tuple[float, float, float]
-    upper: tuple[float, float, float]
-    name: str = "keep-out box"
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +29,7 @@ class GuardLimits:
     workspace_lower: tuple[float, float, float] = (-0.85, -0.85, -0.01)  # of the fingertips
     workspace_upper: tuple[float, float, float] = (0.85, 0.85, 0.80)
     keep_out: tuple[KeepOutBox, ...] = ()
+    keep_out_clearance_m: float = 0.02  # half of what the fingertips move between two samples of a path
     table_height_m: float = 0.0
     table_clearance_m: float = 0.003  # below every corner of the gripper
     table_clip_m: float = 0.03  # a pose that dips deeper than this is refused instead of raised
@@ -210,21 +203,19 @@ def _path_reasons(path: Array, limits: GuardLimits, opening_m: float) -> list[st
         (~within_limits(limits.model, path, limits.joint_margin_rad), "a joint would reach its limit"),
         (singularity_margin(limits.model, path) < limits.min_singular_value, "too close to a singularity"),
         (self_distance(A, B) < limits.self_clearance_m, "the arm would touch itself"),
+        (lowest_point(A, B) < limits.table_height_m, "the arm or its camera would touch the table"),
     ]
     for box in limits.keep_out:
-        near = box_distance(A, B, np.array(box.lower), np.array(box.upper)) <= 0
-        inside = _hull_in_box(T_fingertip, box, opening_m)
-        reasons.append((near | inside, f"it would enter the {box.name}"))
+        distance = box_distance(A, B, np.array(box.lower), np.array(box.upper))
+        near = (distance <= limits.keep_out_clearance_m) | gripper_enters(
+            T_fingertip, box, opening_m, limits.keep_out_clearance_m
+        )
+        reasons.append((near, f"it would enter the keep-out box {box.name!r}"))
     result = ["the gripper would touch the table" if bad else "" for bad in low]
     for bad, text in reasons:
         for i in np.flatnonzero(bad.any(axis=0)):
             result[i] = result[i] or text
     return result
-
-
-def _hull_in_box(T_base_fingertip: Array, box: KeepOutBox, opening_m: float) -> NDArray[np.bool_]:
-    points = transform(T_base_fingertip, hull_corners(opening_m))
-    return ((points >= np.array(box.lower)) & (points <= np.array(box.upper))).all(axis=-1).any(axis=-1)
 
 
 def _outside(position: Array, limits: GuardLimits) -> list[str]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from grasp_policy.policy import Decision, Policy
 from robot_runner import guard
 from robot_runner.arm.base import Arm
 from robot_runner.episode import Episode
-from robot_runner.episode_types import EpisodeConfig, EpisodeEvent, EpisodeResult
+from robot_runner.episode_types import EpisodeConfig, EpisodeEvent, EpisodeResult, Operator
 from robot_runner.gripper.base import Gripper
+from robot_runner.looking import exposed_ns, fresh_frame
 from robot_runner.session_log import SessionLog
 from wildgrasp.cameras.base import Camera, CameraInfo
 from wildgrasp.geometry import inverse, to_vector
@@ -38,7 +41,7 @@ def run_episodes(
     config: RunConfig,
     on_event: Callable[[int, EpisodeEvent], None] = lambda number, event: None,
     on_result: Callable[[int, EpisodeResult], None] = lambda number, result: None,
-    stop_requested: Callable[[], bool] = lambda: False,
+    operator: Operator | None = None,
     drop_off: Callable[[Arm, Gripper], None] | None = None,
 ) -> list[EpisodeResult]:
     """Run episodes with connected arm and gripper, and write the session ``out``.
@@ -62,7 +65,7 @@ def run_episodes(
                     config.episode,
                     log,
                     on_event=lambda event, number=number: on_event(number, event),
-                    stop_requested=stop_requested,
+                    operator=operator,
                     drop_off=drop_off,
                 ).run()
                 log.end(result)
@@ -75,23 +78,36 @@ def run_episodes(
     return results
 
 
-def look_once(
-    arm: Arm, gripper: Gripper, camera: Camera, policy: Policy, config: EpisodeConfig
-) -> tuple[Decision, guard.Verdict]:
-    """A dry run: one look and one decision from where the arm stands, judged by the guard. Nothing moves."""
-    info = camera.open()
+@dataclass(frozen=True, eq=False)
+class DryRun:
+    """What a run would begin with, each judged by the guard from where the arm would be by then."""
+
+    start: guard.Verdict  # the way to the start pose
+    decision: Decision  # from where the arm stands
+    move: guard.Verdict
+    lift: guard.Verdict  # straight up from there
+
+
+def dry_run(arm: Arm, gripper: Gripper, camera: Camera, policy: Policy, config: EpisodeConfig) -> DryRun:
+    """All but motion: arm, gripper and camera are asked, a picture is fused, the policy decides, the guard judges.
+
+    Raises RobotError or CameraError where a run would end at once."""
+    info, limits = camera.open(), config.guard
     try:
-        frame = camera.read()
-        t_ns = frame.t_host_ns - round(config.camera_latency_s * 1e9)
+        frame = fresh_frame(camera, arm, config)
         policy.reset()
-        T_base_camera = arm.tool_pose_at(t_ns) @ config.guard.T_tool_camera
+        T_base_camera = arm.tool_pose_at(exposed_ns(frame, config)) @ limits.T_tool_camera
         policy.observe(frame.color, frame.depth, info.intrinsics, T_base_camera)
         state, width_m = arm.state(), gripper.state().width_m
         decision = policy.decide(
-            state.T_base_tool @ config.guard.T_tool_fingertip,
-            lambda candidates: guard.allowed(candidates, state.q, config.guard, width_m),
+            state.T_base_tool @ limits.T_tool_fingertip,
+            lambda candidates: guard.allowed(candidates, state.q, limits, width_m),
         )
-        return decision, guard.check(decision.T_base_fingertip, state.q, config.guard, width_m)
+        move = guard.check(decision.T_base_fingertip, state.q, limits, width_m)
+        above = move.T_base_fingertip.copy()
+        above[2, 3] += config.lift_height_m
+        start = guard.check_joints(np.array(config.start_q), state.q, limits, width_m)
+        return DryRun(start, decision, move, guard.check(above, move.q, limits, width_m))
     finally:
         camera.close()
 
@@ -110,6 +126,7 @@ def _meta(config: RunConfig, info: CameraInfo) -> dict[str, Any]:
             "start_q": list(config.episode.start_q),
             "table_height_m": limits.table_height_m,
             "workspace": [list(limits.workspace_lower), list(limits.workspace_upper)],
+            "keep_out": [asdict(box) for box in limits.keep_out],
             "force_n": config.episode.force_n,
             "lift_height_m": config.episode.lift_height_m,
             "min_width_m": config.episode.min_width_m,

@@ -23,6 +23,8 @@ class Verb:
 
 
 VERBS: dict[str, Verb] = {
+    "doctor": Verb("wildgrasp.commands:doctor", "", "What of devices, packages and permissions works here"),
+    "doctor robot": Verb("robot_runner.commands:doctor_robot", "robot", "Is a robot ready? Each line says how to mend"),
     "capture": Verb("capture_app.capture:capture", "capture", "Record a session with the handheld gripper"),
     "servo setup": Verb(
         "capture_app.commands:servo_setup", "capture", "Set the gripper's servo up and measure its stops"
@@ -50,6 +52,8 @@ VERBS: dict[str, Verb] = {
     "train": Verb("grasp_policy.commands:train", "policy", "Processed sessions become a policy checkpoint"),
     "card": Verb("grasp_policy.commands:card", "policy", "What a checkpoint is, and what runs it here"),
     "run": Verb("robot_runner.commands:run", "robot,policy", "A policy grasps with a UR5 and an RG2"),
+    "console": Verb("robot_runner.console.command:console", "robot,policy", "The operator's console"),
+    "console --twin": Verb("digital_twin.console:console_twin", "twin", "The console on a simulated cell"),
     "simulate": Verb("digital_twin.commands:simulate", "twin", "Simulated people record sessions"),
     "evaluate": Verb("digital_twin.benchmark.commands:evaluate", "twin", "Success rate of a policy in simulation"),
     "demo": Verb("digital_twin.demo.commands:demo", "twin", "The main job end to end on the digital twin"),

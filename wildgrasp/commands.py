@@ -1,4 +1,4 @@
-"""Verbs of the ground floor: import, check, repair."""
+"""Verbs of the ground floor: doctor, import, check, repair."""
 
 from __future__ import annotations
 
@@ -92,6 +92,22 @@ def repair(session: tyro.conf.Positional[Path]) -> None:
         print(f"  {report.damaged_bytes} bytes are damaged; {report.lost_frames} frames are lost with them.")
     if report.kept is not None:
         print(f"  The index of before is kept in {report.kept}.")
+
+
+def doctor(json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None) -> int:
+    """What of packages, devices and permissions works on this computer, and how to mend what does not.
+
+    Exit code 0: all that is needed works, 1: something is to be mended. `wildgrasp doctor robot` looks at a robot.
+
+    Args:
+        json_file: write the findings to this file too.
+    """
+    from wildgrasp import doctor as examination
+
+    findings = examination.tell(examination.examine(), Console())
+    if json_file is not None:
+        json_file.write_text(json.dumps(examination.as_json(findings), indent=2) + "\n")
+    return examination.exit_code(findings)
 
 
 def check_lines(report: CheckReport) -> list[str]:

@@ -133,7 +133,7 @@ class InProcessGripper:
 
     def state(self) -> GripperState:
         fingers = self._robot.cell.finger_state()
-        return GripperState(self._robot.now_ns, fingers.width_m, fingers.busy, fingers.grip_detected, safety_ok=True)
+        return GripperState(self._robot.now_ns, fingers.width_m, fingers.busy, fingers.grip_detected)
 
     def move_to(self, width_m: float, force_n: float) -> None:
         self._robot.cell.command_fingers(width_m, force_n)

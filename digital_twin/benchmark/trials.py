@@ -211,7 +211,7 @@ def _reason(outcome: str, told: str, watcher: _Watcher) -> str:
     """One of few kinds of failure, so that they can be counted; empty for an undisputed success."""
     if outcome == "success":
         return "" if watcher.lifted else "wedged or carried"
-    if outcome == "empty":
+    if outcome in ("empty", "dropped"):
         if watcher.lifted:
             return "held, but too thin for the width check"
         return "slipped on lift" if watcher.held_before_lift else "missed"

@@ -23,6 +23,7 @@ from robot_runner.runner import RunConfig, run_episodes
 
 # A demo shares two cores with the physics, the pictures and the policy: late readings there are no broken cable.
 PATIENCE = Patience(watchdog_hz=3.0, stale_s=0.4, lost_s=0.8)
+POLICY_S = 20.0  # for a step, for the same reason
 DROP_TURN_RAD = 1.3  # of the arm's first joint, from the start pose to above the drop-off beside the workspace
 FILMED = {State.OBSERVE: "from outside", State.CLOSE: "before closing", State.CHECK: "lifted 0.1 m"}
 GRIPPER_PORT = 15502
@@ -51,7 +52,7 @@ def run_grasps(
     Raises RobotError, CameraError, CheckpointError or SessionError.
     """
     chosen = make_policy(policy, WORKSPACE_VOLUME, seed)
-    config = EpisodeConfig(guard=guard_limits(), start_q=START_Q)
+    config = EpisodeConfig(guard=guard_limits(), start_q=START_Q, policy_timeout_s=POLICY_S)
     meta = {"policy": Path(policy).name, "simulated": True, "objects": "test family"}
     with start_robot_cell(seed, gripper_port=GRIPPER_PORT) as cell:
         arm, gripper = UrArm(cell.host, patience=PATIENCE), Rg2Modbus(cell.gripper_host, cell.gripper_port)

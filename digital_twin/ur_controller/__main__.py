@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import sys
 from dataclasses import dataclass
 from typing import Literal
@@ -16,6 +14,7 @@ from digital_twin.ur_controller.pendant import obey_stdin
 from digital_twin.ur_controller.plant import IdealFingers
 from digital_twin.ur_controller.rg2 import Rg2
 from digital_twin.ur_controller.server import RG2_PORT, CycleTimes, run_cycles, serving
+from robot_runner.arm.priority import go_first
 from wildgrasp.clocks import MonotonicClock
 from wildgrasp.errors import UserError
 
@@ -47,8 +46,7 @@ async def _run(options: Options) -> None:
 
 
 def main() -> int:
-    with contextlib.suppress(PermissionError):
-        os.nice(-10)  # a controller has a computer of its own; here it goes first, where that is permitted
+    go_first()  # a controller has a computer of its own
     try:
         asyncio.run(_run(tyro.cli(Options)))
     except UserError as error:

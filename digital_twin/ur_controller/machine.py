@@ -54,6 +54,7 @@ class SafetyConfig:
     brake_rad_s2: float = 8.0  # deceleration of each stop
     max_deviation_rad: float = 0.12  # between commanded and actual joints: something is in the way
     max_joint_speed_rad_s: float = 3.3  # a little above the arm's 180°/s
+    unlock_after_s: float = 0.5  # of a protective stop; a real controller insists on 5 s
 
 
 @dataclass
@@ -95,6 +96,8 @@ class Machine:
         self.messages: deque[str] = deque(maxlen=200)
         self.watchdog: Watchdog | None = None
         self.scripts_loaded = 0
+        self.program_since_s, self.program_since_q = 0.0, self.q
+        self._stopped_s = 0.0
         self._threads: list[Thread] = []
         self._main: Thread | None = None
         self._commanded = False
@@ -109,6 +112,7 @@ class Machine:
         """Replace the running program."""
         self.stop_program("replaced by another program")
         self.scripts_loaded += 1
+        self.program_since_s, self.program_since_q = self.time, self.q.copy()
         self._main = self.start_thread(program)
         self.messages.append(f"program {name} started")
 
@@ -137,6 +141,7 @@ class Machine:
     def protective_stop(self, why: str) -> None:
         if self.safety is SafetyMode.NORMAL:
             self.safety = SafetyMode.PROTECTIVE_STOP
+            self._stopped_s = self.time
             self.messages.append(f"protective stop: {why}")
 
     def emergency_stop(self) -> None:
@@ -144,7 +149,8 @@ class Machine:
         self.messages.append("emergency stop")
 
     def release_protective_stop(self) -> bool:
-        if self.safety is not SafetyMode.PROTECTIVE_STOP:
+        waited = self.time - self._stopped_s >= self.safety_config.unlock_after_s
+        if self.safety is not SafetyMode.PROTECTIVE_STOP or not waited:
             return False
         self.safety = SafetyMode.NORMAL
         self.q_target, self.qd_target = self.q.copy(), np.zeros(6)

@@ -40,6 +40,7 @@ def movel(m: Machine, pose: list[float], a: float = 1.2, v: float = 0.25, t: flo
         q = solve(m, to_pose(interpolate(start, goal, u)))
         if np.abs(q - m.q_target).max() > 0.5:
             m.protective_stop("a joint would have to jump")
+            yield  # the program ends with the next cycle
             return
         m.command_joints(q)
         yield
@@ -92,6 +93,7 @@ def speedl(m: Machine, xd: list[float], a: float = 0.5, t: float = 0, aRot: floa
         qd = np.linalg.solve(J.T @ J + 1e-6 * np.eye(6), J.T @ twist)
         if np.abs(qd).max() > m.model.arm.max_joint_speed_rad_s:
             m.protective_stop("a joint would be too fast")
+            yield  # the program ends with the next cycle
             return
         m.command_joints(m.q_target + qd * m.dt)
         yield
@@ -105,8 +107,13 @@ def stopj(m: Machine, a: float = 2.0) -> Cycles:
         yield
 
 
-def stopl(m: Machine, a: float = 10.0, aRot: float | None = None) -> Cycles:
-    yield from stopj(m, a)
+def stopl(m: Machine, a: float = 10.0, aRot: float = 30.0) -> Cycles:
+    """Brake along the path: the tool's speed falls by a (m/s²), its turning by aRot (rad/s²)."""
+    while np.abs(m.qd_target).max() > 1e-9:
+        twist = tool_speed(m)
+        rest_s = max(float(np.linalg.norm(twist[:3])) / a, float(np.linalg.norm(twist[3:])) / aRot, m.dt)
+        m.command_joints(m.q_target + m.qd_target * (1 - m.dt / rest_s) * m.dt)
+        yield
 
 
 def tool_speed(m: Machine) -> Array:

@@ -1,9 +1,10 @@
 """The hands at the simulated controller: words on standard input do what an operator does at a teach pendant.
 
-``protective-stop``, ``emergency-stop``, ``release-emergency-stop``, ``local``, ``remote``, ``freeze-link`` (the cable),
-``thaw-link``, ``gripper-silent``, ``gripper-answers``, ``gripper-trip``, ``object MM``, ``no-object``, ``kill PID`` (a
-client's process, by SIGKILL), and ``report``. Each is answered by one line of JSON on standard output: the machine's
-state at that very moment.
+``protective-stop``, ``emergency-stop``, ``release-emergency-stop``, ``local``, ``remote``, ``freeze-link`` (the
+cable), ``thaw-link``, ``cut-link`` and ``join-link`` (connections break), ``jitter MS``, ``nonsense`` and ``sense``
+(joint angles that are no numbers), ``gripper-silent``, ``gripper-answers``, ``gripper-trip``, ``object MM``, ``no-
+object``, ``kill PID`` (a client's process, by SIGKILL), and ``report``. Each is answered by one line of JSON on
+standard output: the machine's state at that very moment.
 """
 
 from __future__ import annotations
@@ -46,6 +47,11 @@ def obey(word: str, argument: str, machine: Machine, rg2: Rg2, rtde: RtdeServer)
         "remote": lambda: setattr(machine, "remote_control", True),
         "freeze-link": rtde.freeze_link,
         "thaw-link": rtde.thaw_link,
+        "cut-link": rtde.cut_link,
+        "join-link": rtde.join_link,
+        "jitter": lambda: setattr(rtde, "jitter_s", float(argument) * 1e-3),
+        "nonsense": lambda: setattr(rtde, "nonsense", True),
+        "sense": lambda: setattr(rtde, "nonsense", False),
         "gripper-silent": lambda: setattr(rg2, "silent", True),
         "gripper-answers": lambda: setattr(rg2, "silent", False),
         "gripper-trip": lambda: setattr(rg2, "tripped", True),
@@ -72,6 +78,8 @@ def report(machine: Machine, rg2: Rg2, times: CycleTimes) -> dict:
         "running": machine.running,
         "watchdog_armed": machine.watchdog is not None,
         "scripts_loaded": machine.scripts_loaded,
+        "program_since_s": machine.program_since_s,
+        "program_since_q": machine.program_since_q.tolist(),
         "messages": list(machine.messages)[-20:],
         "gripper_width_m": width_m,
         "gripper_busy": busy,

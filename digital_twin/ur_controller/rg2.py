@@ -1,4 +1,4 @@
-"""An OnRobot RG2 behind a Compute Box, as far as Modbus TCP shows it.
+"""An OnRobot RG2 behind a Compute Box, as far as Modbus TCP shows it (``rg2_xmlrpc`` shows the same one as a URCap).
 
 Registers (unit 65): write 0 force in 0.1 N, 1 width in 0.1 mm, 2 control (1 grip, 8 stop, 16 grip with fingertip
 offset); read 258 fingertip offset, 267 width, 268 status, 275 width with offset. Status bits: 0 busy, 1 grip detected,
@@ -39,21 +39,29 @@ class Rg2:
         self._force_n = registers.get(_FORCE, self._force_n * 10) / 10
         self._width_m = registers.get(_WIDTH, self._width_m * 1e4) / 1e4
         control = registers.get(_CONTROL)
-        width_m, busy, _ = self.fingers.read()
         if control == _STOP:
-            self.fingers.command(width_m, self._force_n)
-        elif control in (_GRIP, _GRIP_WITH_OFFSET) and not busy and not self.tripped:
+            self.fingers.command(self.fingers.read()[0], self._force_n)
+        elif control in (_GRIP, _GRIP_WITH_OFFSET):
             offset = self.fingertip_offset_m if control == _GRIP_WITH_OFFSET else 0.0
-            self.fingers.command(self._width_m + offset, self._force_n)
+            self.grip(self._width_m + offset, self._force_n)
+
+    def grip(self, width_m: float, force_n: float) -> None:
+        """Move the fingers, unless they move already or the safety switch was triggered."""
+        if not self.fingers.read()[1] and not self.tripped:
+            self.fingers.command(width_m, force_n)
+
+    def status(self) -> int:
+        """Status bits."""
+        _, busy, grip = self.fingers.read()
+        return int(busy) | int(grip) << 1 | (_SAFETY_TRIGGERED if self.tripped else 0)
 
     def read(self) -> dict[int, int]:
         """Values of the readable registers."""
-        width_m, busy, grip = self.fingers.read()
-        status = int(busy) | int(grip) << 1 | (_SAFETY_TRIGGERED if self.tripped else 0)
+        width_m = self.fingers.read()[0]
         return {
             _OFFSET_READ: round(self.fingertip_offset_m * 1e4),
             _WIDTH_READ: round(width_m * 1e4),
-            _STATUS_READ: status,
+            _STATUS_READ: self.status(),
             _WIDTH_WITH_OFFSET_READ: round((width_m - self.fingertip_offset_m) * 1e4),
         }
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import struct
+from collections import deque
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -39,6 +41,12 @@ class _Client:
     layout: struct.Struct = field(default_factory=lambda: struct.Struct(">"))
     inputs: dict[int, tuple[list[str], list[str], struct.Struct]] = field(default_factory=dict)
 
+    later: deque[tuple[float, bytes]] = field(default_factory=deque)  # packages by the time they are sent at
+
+    def release(self, now_s: float) -> None:
+        while self.later and self.later[0][0] <= now_s:
+            self.send(Command.DATA, self.later.popleft()[1])
+
     def send(self, command: Command, payload: bytes) -> None:
         self.writer.write(_FRAME.pack(_FRAME.size + len(payload), command) + payload)
 
@@ -51,11 +59,18 @@ class RtdeServer:
         self._clients: list[_Client] = []
         self._owner: dict[str, _Client] = {}
         self._cycle = 0
+        self.nonsense = False  # send joint angles that are no numbers
+        self.jitter_s = 0.0  # packages are up to so much late, in order
+        self._cut = False
+        self._delays = random.Random(0)
         self._link_up = asyncio.Event()
         self._link_up.set()
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until it ends."""
+        if self._cut:
+            writer.transport.abort()
+            return
         client = _Client(writer)
         self._clients.append(client)
         try:
@@ -81,21 +96,36 @@ class RtdeServer:
         """What was sent meanwhile arrives now, as TCP has it."""
         self._link_up.set()
 
+    def cut_link(self) -> None:
+        """Every connection breaks, and no other comes about until :meth:`join_link`."""
+        self._cut = True
+        for client in self._clients:
+            client.writer.transport.abort()
+
+    def join_link(self) -> None:
+        self._cut = False
+
     def publish(self) -> None:
         """Send this cycle's package to every client that is due one."""
         self._cycle += 1
         if not self._link_up.is_set():
             return
+        for client in self._clients:
+            client.release(self._machine.time)
         due = [c for c in self._clients if c.started and self._cycle % c.every == 0]
         if not due:
             return
         outputs = rtde_fields.snapshot(self._machine)
+        if self.nonsense:
+            outputs["actual_q"] = [float("nan")] * 6
         for client in due:
             if client.writer.transport.get_write_buffer_size() > _MAX_BACKLOG:
                 continue
             values = rtde_fields.flatten(self._machine, outputs, client.names, client.types)
             recipe = b"\x01" if client.version >= 2 else b""
-            client.send(Command.DATA, recipe + client.layout.pack(*values))
+            late_s = self._delays.uniform(0.0, self.jitter_s)
+            client.later.append((self._machine.time + late_s, recipe + client.layout.pack(*values)))
+            client.release(self._machine.time)
 
     def _answer(self, client: _Client, command: int, payload: bytes) -> None:
         if command == Command.PROTOCOL_VERSION:

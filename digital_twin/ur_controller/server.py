@@ -14,6 +14,7 @@ import numpy as np
 
 from digital_twin.ur_controller.machine import Machine
 from digital_twin.ur_controller.rg2 import Rg2, modbus_server
+from digital_twin.ur_controller.rg2_xmlrpc import UrCapServer
 from digital_twin.ur_controller.rtde_server import RtdeServer
 from digital_twin.ur_controller.text_servers import DashboardServer, ScriptServer
 from wildgrasp.errors import RobotError
@@ -21,6 +22,7 @@ from wildgrasp.errors import RobotError
 DASHBOARD_PORT = 29999
 SCRIPT_PORTS = (30001, 30002, 30003)
 RTDE_PORT = 30004
+URCAP_PORT = 41414
 RG2_PORT = 1502  # a Compute Box listens on 502, which ordinary users may not open
 
 _REANCHOR_S = 0.2  # after a stall longer than this, time is not caught up
@@ -46,6 +48,8 @@ async def serving(
     rtde = RtdeServer(machine)
     handlers: list[tuple[Callable, int]] = [(rtde.handle, RTDE_PORT), (DashboardServer(machine).handle, DASHBOARD_PORT)]
     handlers += [(ScriptServer(machine).handle, port) for port in SCRIPT_PORTS]
+    if rg2 is not None:
+        handlers.append((UrCapServer(rg2).handle, URCAP_PORT))
     servers: list[asyncio.Server] = []
     modbus = None
     try:

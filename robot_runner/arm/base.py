@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol
 
@@ -30,6 +30,15 @@ class MotionLimits:
     angular_acceleration_rad_s2: float = 4.0
     joint_speed_rad_s: float = 1.5
     joint_acceleration_rad_s2: float = 3.0
+
+    def slowed(self, fraction: float) -> MotionLimits:
+        """The same with all speeds at a fraction in (0, 1]; accelerations stay."""
+        return replace(
+            self,
+            speed_m_s=fraction * self.speed_m_s,
+            angular_speed_rad_s=fraction * self.angular_speed_rad_s,
+            joint_speed_rad_s=fraction * self.joint_speed_rad_s,
+        )
 
 
 @dataclass(frozen=True)

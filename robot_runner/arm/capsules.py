@@ -72,6 +72,12 @@ def box_distance(A: Array, B: Array, lower: Array, upper: Array, samples: int = 
     return (np.linalg.norm(outside, axis=-1) - RADII_M[1:, None]).min(axis=(-1, -2))
 
 
+def lowest_point(A: Array, B: Array) -> Array:
+    """Height [...] of the lowest point of forearm, wrist and camera (the gripper's own boxes are exact, and lower)."""
+    moving = [i for i, name in enumerate(NAMES) if name not in ("pedestal", "upper arm", "gripper")]
+    return (np.minimum(A[..., moving, 2], B[..., moving, 2]) - RADII_M[moving]).min(axis=-1)
+
+
 def _segment_distance(A0: Array, A1: Array, B0: Array, B1: Array) -> Array:
     """Distance [...] of segments A0–A1 and B0–B1, ends [..., 3] (Ericson, Real-Time Collision Detection, 5.1.9)."""
     d1, d2, r = A1 - A0, B1 - B0, A0 - B0

@@ -1,11 +1,12 @@
 """The link to a UR controller, in a process of its own: nothing the runner does can make the stream to the arm late.
 
 What it guarantees (each has a test in tests/robot_runner):
-- the arm follows a stream of joint targets; when this process dies, the last target is where the arm ends;
+- the arm follows a stream of joint targets; when this process dies, another one brakes the arm at once (``last_stop``),
+  and without that one the last target is where the arm ends;
 - the controller's watchdog is armed before the first motion and again after every upload of the control script;
 - readings older than ``stale_s`` bring the plan to rest; a lost link, a safety stop, a stopped program end every goal;
 - motion never resumes by itself: after any of these a ``Recover`` is needed, and then a new goal;
-- when the runner dies, the last target is held and the process ends.
+- when the runner dies, the arm is braked at once and the process ends.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import os
 import signal
 import sys
 import time
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 from robot_runner.arm.base import MotionLimits, Safety
 from robot_runner.arm.controller_clock import ControllerClock
 from robot_runner.arm.kinematics import MODELS, forward
+from robot_runner.arm.last_stop import LastStop
 from robot_runner.arm.link_messages import (
     SAFETIES,
     STALE,
@@ -34,12 +36,15 @@ from robot_runner.arm.link_messages import (
     LineGoal,
     LinkConfig,
     Recover,
+    Settings,
     Stop,
     explain,
     plain_words,
 )
+from robot_runner.arm.priority import go_first
 from robot_runner.arm.state_ring import StateRing
 from robot_runner.arm.streamer import Streamer
+from wildgrasp.geometry import pose, so3_exp
 
 CONTROL_HZ = {"ur5": 125.0, "ur5e": 500.0}  # CB3, e-Series
 
@@ -53,12 +58,11 @@ def link_process(pipe: Connection, memory: Any, config: LinkConfig) -> None:
     """Entry point of the process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the runner, which stops the arm properly
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # the client library prints; standard output is the runner's
-    with contextlib.suppress(PermissionError):
-        os.nice(-10)  # the stream goes before everything else, where that is permitted
+    go_first()
     link = _Link(pipe, StateRing(memory), config)
-    problem = link.connect()
-    pipe.send(Connected(problem))
-    if not problem:
+    answer = link.connect()
+    pipe.send(answer)
+    if not answer.problem:
         link.run()
     link.disconnect()
 
@@ -70,6 +74,7 @@ class _Link:
         self._streamer = Streamer(MODELS[config.model], self._dt, np.zeros(6))
         self._control: Any = None
         self._receive: Any = None
+        self._last_stop: LastStop | None = None
         self._safety = Safety.DISCONNECTED
         self._goal = 0
         self._leaving = False
@@ -78,8 +83,12 @@ class _Link:
 
     # --- connecting ---
 
-    def connect(self) -> str:
-        """Connect, upload, arm the watchdog. What went wrong, or ''."""
+    def connect(self) -> Connected:
+        """Connect, upload, arm the watchdog."""
+        problem = self._connect()
+        return Connected(problem) if problem else Connected("", self._settings())
+
+    def _connect(self) -> str:
         import rtde_control
         import rtde_receive
 
@@ -87,13 +96,16 @@ class _Link:
         frequency = CONTROL_HZ[config.model]
         _warm_up(self._streamer)
         try:
+            self._last_stop = LastStop(config.host)
             self._receive = rtde_receive.RTDEReceiveInterface(config.host, frequency)
             self._control = rtde_control.RTDEControlInterface(config.host, frequency)
             if config.payload_kg > 0:
                 self._control.setPayload(config.payload_kg, [0.0, 0.0, 0.05])
             armed = self._control.setWatchdog(config.patience.watchdog_hz)
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, ValueError, OSError) as error:
             return plain_words(config.host, str(error))
+        if not np.isfinite(self._receive.getActualQ()).all():
+            return f"The controller at {config.host} sends joint angles that are no numbers, so the arm is not moved."
         if not armed:
             return f"The controller at {config.host} did not accept the watchdog, so the arm is not moved."
         self._start_from(np.array(self._receive.getActualQ()))
@@ -105,6 +117,9 @@ class _Link:
                 with contextlib.suppress(RuntimeError):
                     interface.disconnect()
         self._control = self._receive = None
+        if self._last_stop is not None:
+            self._last_stop.dismiss()
+            self._last_stop = None
 
     def _start_from(self, q: NDArray[np.float64]) -> None:
         self._streamer.reset(q)
@@ -112,7 +127,12 @@ class _Link:
         self._controller_s, self._received_ns = -1.0, time.monotonic_ns()
         self._clock = ControllerClock(window=round(_CLOCK_WINDOW_S / self._dt))
 
-    def _recover(self) -> str:
+    def _settings(self) -> Settings:
+        tcp = np.array(self._receive.getActualTCPPose())
+        T_base_tcp = pose(so3_exp(tcp[3:]), tcp[:3])
+        return Settings(np.array(self._receive.getActualQ()), T_base_tcp, float(self._receive.getPayload()))
+
+    def _recover(self) -> Connected:
         """After any stop, connect anew.
 
         ``reuploadScript`` alone would not do: the controller's registers still hold the last streamed target as a
@@ -124,17 +144,14 @@ class _Link:
     # --- the cycle ---
 
     def run(self) -> None:
-        """Until told to leave, or the runner is gone; then come to rest first."""
+        """Until told to leave; then come to rest first."""
         next_s = time.perf_counter()
         while not (self._leaving and (self._streamer.settled or self._safety is not Safety.NORMAL)):
             next_s += self._dt
-            delay = next_s - time.perf_counter()
-            if delay > 0:
-                time.sleep(delay)
+            self._obey_until(next_s)
             late_s = time.perf_counter() - next_s
             if late_s > 10 * self._dt:
                 next_s = time.perf_counter()  # what is past is not caught up in a burst
-            self._obey()
             reading = self._read()
             if self._safety is Safety.NORMAL:
                 self._stream()
@@ -144,18 +161,25 @@ class _Link:
                 self._control.servoStop()
                 self._control.stopScript()
 
+    def _obey_until(self, end_s: float) -> None:
+        """Hear messages, and the runner's end, until the next cycle is due."""
+        self._obey()
+        while not self._leaving and (left_s := end_s - time.perf_counter()) > 0:
+            if wait([self._pipe], left_s):
+                self._obey()
+        time.sleep(max(0.0, end_s - time.perf_counter()))
+
     def _obey(self) -> None:
         try:
             while not self._leaving and self._pipe.poll():
                 self._take(self._pipe.recv())
-        except (EOFError, OSError):  # the runner is gone: nobody needs a soft stop, the shortest is best
-            self._streamer.hold()
-            self._leaving = True
+        except (EOFError, OSError):  # the runner is gone: leave as if killed, so that the last stop brakes at once
+            os._exit(1)
 
     def _take(self, message: object) -> None:
         match message:
             case Recover():
-                self._pipe.send(Connected(self._recover()))
+                self._pipe.send(self._recover())
             case Close():
                 self._streamer.stop()
                 self._leaving = True
@@ -192,6 +216,8 @@ class _Link:
         bits = self._receive.getSafetyStatusBits()
         if age_s > self._config.patience.lost_s or not (self._receive.isConnected() and self._control.isConnected()):
             found = Safety.DISCONNECTED
+        elif not np.isfinite(self._receive.getActualQ()).all() or not self._last_stop.watching:
+            found = Safety.DISCONNECTED  # no reading comes over the link, or nobody would brake the arm after its end
         elif bits & _EMERGENCY_STOPPED:
             found = Safety.EMERGENCY_STOP
         elif bits & _PROTECTIVE_STOPPED:

@@ -34,7 +34,7 @@ class LinkConfig:
     model: str  # key of MODELS
     patience: Patience
     lookahead_s: float = 0.03  # servoj's shortest: the arm is this far behind, and stops within it
-    gain: float = 1000.0
+    gain: float = 2000.0  # servoj's highest: damps the law that UR's manual describes best (0.67 of critical)
     payload_kg: float = 0.0  # gripper and mount; 0 leaves the controller's setting
 
 
@@ -68,10 +68,20 @@ class Close:
 
 
 @dataclass(frozen=True)
+class Settings:
+    """What is set at the controller, read when the link was made."""
+
+    q: NDArray[np.float64]  # [6] rad at that moment
+    T_base_tcp: NDArray[np.float64]  # [4, 4] its tool centre point then
+    payload_kg: float
+
+
+@dataclass(frozen=True)
 class Connected:
     """Answer to the start and to Recover. A problem is a sentence, or '' when all is well."""
 
     problem: str = ""
+    settings: Settings | None = None
 
 
 @dataclass(frozen=True)

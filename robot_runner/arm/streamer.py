@@ -63,10 +63,6 @@ class Streamer:
         if self.mode is not Mode.HOLD:
             self.mode = Mode.STOP
 
-    def hold(self) -> None:
-        """Stop at the target given last, at once: the arm's own servos brake it. For when nobody may be left to ask."""
-        self.reset(np.mean(self._recent, axis=0))
-
     @property
     def moving(self) -> bool:
         """Whether a goal is being followed."""

@@ -26,6 +26,7 @@ from robot_runner.arm.link_messages import (
     LinkConfig,
     Patience,
     Recover,
+    Settings,
     Stop,
     explain,
 )
@@ -36,6 +37,7 @@ from wildgrasp.geometry import interpolate
 RTDE_PORT = 30004
 _ANSWER_S = 2.0  # to a first connection
 _START_S = 30.0  # for the process, the upload and the program
+_UNLOCK_S = 7.0  # controllers insist on 5 s after the stop
 _POLL_S = 0.002
 _ARRIVED_M = 0.0007
 _ARRIVED_RAD = 0.003
@@ -62,6 +64,7 @@ class UrArm:
     _goal: _Goal | None = field(default=None, init=False, repr=False)
     _number: int = field(default=0, init=False, repr=False)
     _fault: Fault | None = field(default=None, init=False, repr=False)
+    _settings: Settings | None = field(default=None, init=False, repr=False)
 
     # --- connecting ---
 
@@ -95,14 +98,25 @@ class UrArm:
         if safety is Safety.EMERGENCY_STOP and self._still_stopped():
             raise RobotError(explain(safety))
         if safety is Safety.PROTECTIVE_STOP:
-            dashboard.ask(self.host, "close safety popup")
-            dashboard.ask(self.host, "unlock protective stop")
+            self._unlock()
         self._goal, self._fault = None, None
         if self._process is None or not self._process.is_alive():
             self.connect()
             return
         self._send(Recover())
         self._expect_connected()
+
+    def _unlock(self) -> None:
+        """A controller refuses for some seconds after the stop, so that a person looks first."""
+        dashboard.ask(self.host, "close safety popup")
+        deadline = time.monotonic() + _UNLOCK_S
+        while "releasing" not in (answer := dashboard.ask(self.host, "unlock protective stop")).lower():
+            if time.monotonic() > deadline:
+                raise RobotError(
+                    f"The controller does not release the protective stop ({answer}). Look at its pendant for the "
+                    "reason, then recover again."
+                )
+            time.sleep(0.2)
 
     def close(self) -> None:
         """Bring the arm to rest and end the link."""
@@ -140,6 +154,7 @@ class UrArm:
             if self._ring.count == 0:
                 self.close()
             raise RobotError(message.problem)
+        self._settings = message.settings
         count = self._ring.count
         self._poll_until(lambda: self._ring.count > count + 1, deadline)
 
@@ -174,6 +189,17 @@ class UrArm:
         u = np.clip((t_ns - int(times[after - 1])) / span, 0.0, 1.0)
         q = rows["q"][after - 1] + u * (rows["q"][after] - rows["q"][after - 1])
         return forward(MODELS[self.model], q)
+
+    def settings(self) -> Settings:
+        """What is set at the controller, as read when the link was made."""
+        if self._settings is None:
+            raise RobotError("The arm is not connected.")
+        return self._settings
+
+    @property
+    def cycles(self) -> int:
+        """Cycles of the stream since the link was made."""
+        return self._ring.count
 
     def cycle_lateness_us(self) -> NDArray[np.int64]:
         """How late the recent cycles of the stream were, in microseconds (for doctor and benchmarks)."""
@@ -220,11 +246,11 @@ class UrArm:
 
     def _near_goal(self, remaining_m: float) -> bool:
         self._raise_if_stopped()
-        row = self._ring.latest()
-        if self._goal is None or row["goal"] < self._goal.number:
-            return self._goal is None
+        row, goal = self._ring.latest(), self._goal  # another thread may stop the arm meanwhile
+        if goal is None or row["goal"] < goal.number:
+            return goal is None
         T = forward(MODELS[self.model], row["q"])
-        error = T - self._goal.T_base_tool
+        error = T - goal.T_base_tool
         remaining = float(np.linalg.norm(error[:3, 3]))
         if remaining_m > 0:
             return remaining <= remaining_m and np.abs(error[:3, :3]).max() < 0.05
@@ -243,8 +269,9 @@ class UrArm:
         safety = self.state().safety
         if safety is not Safety.NORMAL:
             raise RobotError(explain(safety))
-        if self._fault is not None and self._goal is not None and self._fault.number == self._goal.number:
-            raise RobotError(self._fault.text)
+        goal, fault = self._goal, self._fault
+        if fault is not None and goal is not None and fault.number == goal.number:
+            raise RobotError(fault.text)
 
     def _drain(self) -> None:
         try:

@@ -14,7 +14,7 @@ class GripperState:
     width_m: float  # between the fingertips
     busy: bool
     grip_detected: bool
-    safety_ok: bool
+    alarms: tuple[str, ...] = ()  # what its safety functions report, in words; it does not move while there is one
 
 
 class Gripper(Protocol):

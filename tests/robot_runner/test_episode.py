@@ -8,6 +8,7 @@ from virtual_rig import INFO, DownwardPolicy, VirtualArm, VirtualCamera, Virtual
 
 from grasp_policy.policy import Decision
 from robot_runner.episode import Episode, EpisodeConfig, State
+from robot_runner.episode_types import Operator
 from wildgrasp.clocks import VirtualClock
 from wildgrasp.geometry import inverse
 
@@ -127,7 +128,7 @@ def test_a_refused_move_is_followed_by_another_look(rig):
     assert [v.kind for _, _, v in rig.log.decisions] == ["refuse", "allow", "allow"]
 
 
-@pytest.mark.parametrize("during", [State.START, State.MOVE, State.FINISH, State.LIFT])
+@pytest.mark.parametrize("during", [State.START, State.MOVE, State.FINISH, State.CLOSE, State.LIFT])
 def test_an_arm_that_stops_by_itself_ends_the_episode_with_its_words(rig, during):
     def fail(arm):
         current = rig.events[-1].state
@@ -138,7 +139,7 @@ def test_an_arm_that_stops_by_itself_ends_the_episode_with_its_words(rig, during
     assert result.outcome == "fault"
     assert "protective stop" in result.reason
     assert rig.arm.stops == 1
-    assert rig.states()[-1] == "end"
+    assert rig.states()[-2:] == [during.value, "end"]
 
 
 def test_a_silent_gripper_ends_the_episode(rig):
@@ -167,7 +168,7 @@ def test_a_camera_that_shows_nothing_new_ends_the_episode(rig, fault, words):
 
 
 def test_an_operator_stop_halts_the_arm_and_says_so(rig):
-    result = rig.run(stop_requested=lambda: rig.policy.decided >= 2)
+    result = rig.run(operator=Operator(stop_requested=lambda: rig.policy.decided >= 2))
     assert result.outcome == "stopped"
     assert rig.arm.stops == 1
     assert rig.states()[-1] == "end"
@@ -188,3 +189,77 @@ def test_a_drop_off_replaces_putting_back(rig):
     assert rig.run(drop_off=lambda arm, gripper: dropped.append(gripper.state().width_m)).success
     assert dropped == [pytest.approx(0.03)]
     assert rig.gripper.commands == [CONFIG.open_width_m, 0.0]
+
+
+def test_an_object_that_slips_out_during_the_lift_was_dropped(rig):
+    rig.gripper.slips = True
+    result = rig.run()
+    assert result.outcome == "dropped"
+    assert not result.success
+    assert rig.states()[-3:] == ["check", "drop", "end"]
+
+
+def test_a_picture_is_fused_where_the_camera_was_when_it_was_exposed(rig):
+    """With a latency longer than a frame, the arm has moved between exposure and arrival."""
+    rig.run(EpisodeConfig(camera_latency_s=0.06))
+    T_tool_camera = CONFIG.guard.T_tool_camera
+    for frame, T_base_camera in rig.log.observations:
+        T_base_tool = rig.arm.tool_pose_at(frame.t_host_ns - 60_000_000)
+        np.testing.assert_allclose(T_base_camera, T_base_tool @ T_tool_camera, atol=1e-12)
+
+
+def test_a_policy_that_is_too_slow_does_not_move_the_arm_any_more(rig):
+    def slow(T, n):
+        rig.clock.sleep_until_ns(rig.clock.now_ns() + 6_000_000_000)
+        return Decision("move", T)
+
+    rig.arm.q, rig.policy.decision = START, slow
+    result = rig.run()
+    assert result.outcome == "fault"
+    assert "policy took more than 5 s" in result.reason
+    assert (rig.arm.commands, rig.arm.stops) == ([], 1)
+    assert [text for _, _, text in rig.log.transitions if "too late" in text] == ["too late: deciding took 6.0 s"] * 3
+
+
+def test_one_late_decision_is_thrown_away_and_the_next_is_acted_on(rig):
+    def slow_at_first(T, n):
+        if n == 1:
+            rig.clock.sleep_until_ns(rig.clock.now_ns() + 6_000_000_000)
+        goal = T.copy()
+        goal[2, 3] -= 0.02
+        return Decision("close", goal)
+
+    rig.policy.decision = slow_at_first
+    assert rig.run().success
+    assert rig.states().count("observe") == 2
+
+
+def test_a_pause_stands_still_between_moves_and_goes_on_when_told(rig):
+    asked = iter([False, True] + [True] * 50)
+    paused = lambda: next(asked, False)  # noqa: E731
+    result = rig.run(operator=Operator(pause_requested=paused))
+    assert result.success
+    assert rig.states()[:2] == ["start", "paused"]
+    assert rig.states().count("paused") == 1
+
+
+def test_a_stop_during_a_pause_ends_it(rig):
+    result = rig.run(
+        operator=Operator(pause_requested=lambda: True, stop_requested=lambda: rig.clock.now_ns() > 2_000_000_000)
+    )
+    assert result.outcome == "stopped"
+    assert rig.arm.commands == []
+
+
+def test_a_stop_during_the_first_rise_is_not_forgotten(rig):
+    rig.arm.q = START + np.array([0, 0.3, 0, 0, 0, 0])  # low: it rises first
+    result = rig.run(operator=Operator(stop_requested=lambda: bool(rig.arm.commands)))
+    assert result.outcome == "stopped"
+    assert rig.arm.joint_moves == 0
+
+
+def test_the_speed_slider_slows_every_line(rig):
+    rig.run()
+    full, rig.arm.speeds = rig.arm.speeds, []
+    rig.run(operator=Operator(speed=lambda: 0.25))
+    np.testing.assert_allclose(rig.arm.speeds[-5:], 0.25 * np.array(full[-5:]))

@@ -6,8 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robot_runner.arm.kinematics import UR5, forward
-from robot_runner.guard import GuardLimits, KeepOutBox, allowed, check, check_joints, hull_corners
+from robot_runner.guard import GuardLimits, allowed, check, check_joints, hull_corners
+from robot_runner.keep_out import KeepOutBox, gripper_enters, load_keep_out, save_keep_out
+from wildgrasp.errors import RobotError
 from wildgrasp.geometry import se3_exp, transform
+from wildgrasp.rig import gripper_boxes
 
 LIMITS = GuardLimits()
 HOME = np.array([0.0, -1.57, 1.57, -1.57, -1.57, 0.0])
@@ -115,3 +118,65 @@ def test_joint_moves_are_sampled_between_their_ends():
     assert check_joints(HOME + np.array([0.5, 0, 0, 0, 0, 0]), HOME, LIMITS).kind == "allow"
     assert check_joints(np.full(6, np.nan), HOME, LIMITS).kind == "refuse"
     assert check_joints(np.array([6.27, -1.57, 1.57, -1.57, -1.57, 0]), HOME, LIMITS).reason.startswith("a joint")
+
+
+POINTS = st.lists(st.floats(-0.12, 0.12), min_size=3, max_size=3).map(np.array)
+SIZES = st.lists(st.floats(0.004, 0.06), min_size=3, max_size=3).map(np.array)
+
+
+@given(twist=TWISTS, at=POINTS, half=SIZES, opening=st.floats(0, 0.11))
+@settings(max_examples=60, deadline=None)
+def test_no_part_of_the_gripper_is_inside_a_box_that_it_is_said_not_to_enter(twist, at, half, opening):
+    T = T_HOME @ se3_exp(twist)
+    box = KeepOutBox(tuple(T_HOME[:3, 3] + at - half), tuple(T_HOME[:3, 3] + at + half))
+    grid = np.stack(np.meshgrid(*[np.linspace(-1, 1, 7)] * 3), axis=-1).reshape(-1, 3)
+    inside = False
+    for part in gripper_boxes(opening).values():
+        points = transform(T, part.center + grid * part.half)
+        inside |= bool(((points >= box.lower) & (points <= box.upper)).all(axis=1).any())
+    enters = bool(gripper_enters(T, box, opening, 0.0))
+    assert enters or not inside
+    clear = transform(T, hull_corners(opening))
+    far = (clear.min(axis=0) > box.upper).any() or (clear.max(axis=0) < box.lower).any()
+    assert not (enters and far)
+
+
+@given(direction=POINTS, at=POINTS, half=SIZES)
+@settings(max_examples=40, deadline=None)
+def test_an_allowed_step_never_passes_through_a_thin_box(direction, at, half):
+    box = KeepOutBox(tuple(T_HOME[:3, 3] + at - half), tuple(T_HOME[:3, 3] + at + half))
+    verdict = check(moved(*direction), HOME, GuardLimits(keep_out=(box,)))
+    if verdict.kind == "refuse":
+        return
+    for u in np.linspace(0, 1, 60):
+        T = T_HOME.copy()
+        T[:3, 3] += u * (verdict.T_base_fingertip[:3, 3] - T_HOME[:3, 3])
+        if u > 0.25:  # the start is where the arm is; it may be led out of a box
+            assert not gripper_enters(T, box, 0.11, 0.0)
+
+
+def test_keep_out_files_are_read_back_and_anything_else_is_refused_whole(tmp_path):
+    boxes = (KeepOutBox((0, 0, 0), (0.1, 0.2, 0.3), "shelf"), KeepOutBox((-1, -1, -1), (-0.5, 0, 0)))
+    save_keep_out(tmp_path / "boxes.json", boxes)
+    assert load_keep_out(tmp_path / "boxes.json") == boxes
+    good = '{"lower": [0, 0, 0], "upper": [1, 1, 1]}'
+    for text in (
+        "",
+        "[]",
+        "{}",
+        '{"keep_out": 3}',
+        f'{{"keep_out": [{good}, {{"lower": [0, 0, 0], "upper": [0, 1, 1]}}]}}',
+        f'{{"keep_out": [{good}, {{"lower": [0, 0, NaN], "upper": [1, 1, 1]}}]}}',
+        f'{{"keep_out": [{", ".join([good] * 101)}]}}',
+        "[" * 50_000,
+    ):
+        (tmp_path / "bad.json").write_text(text)
+        with pytest.raises(RobotError, match="not moved without them"):
+            load_keep_out(tmp_path / "bad.json")
+    with pytest.raises(RobotError, match="not moved without them"):
+        load_keep_out(tmp_path / "missing.json")
+
+
+def test_the_forearm_and_the_camera_stay_above_the_table_too():
+    lying = np.array([0.0, -0.25, 0.35, -1.67, -1.57, 0.0])  # stretched forwards, low
+    assert "table" in check_joints(lying, lying, GuardLimits(table_height_m=0.2)).reason

@@ -1,19 +1,24 @@
 """Runs become sessions: what happened and why can be read back, also when it went wrong."""
 
+import errno
 import json
 
 import numpy as np
 import pytest
 from virtual_rig import INFO, DownwardPolicy, VirtualArm, VirtualCamera, VirtualGripper
 
-from robot_runner.commands import run, summary
+from grasp_policy.policy import Decision
+from robot_runner.commands import summary
 from robot_runner.episode_types import EpisodeConfig, State
 from robot_runner.hand_eye import load_hand_eye, save_hand_eye
-from robot_runner.runner import RunConfig, look_once, run_episodes
+from robot_runner.runner import RunConfig, dry_run, run_episodes
+from wildgrasp.cli import main
 from wildgrasp.clocks import VirtualClock
 from wildgrasp.errors import RobotError, SessionError
 from wildgrasp.geometry import inverse, pose
 from wildgrasp.sessions.blobs import BlobRef
+from wildgrasp.sessions.check import Status, check_session
+from wildgrasp.sessions.repair import repair_session
 from wildgrasp.sessions.session import Session
 
 START = np.array(EpisodeConfig.start_q)
@@ -82,6 +87,87 @@ def test_a_disk_that_refuses_stops_the_arm(rig, tmp_path, monkeypatch):
     assert rig[0].stops == 1
 
 
+@pytest.mark.parametrize("room", [5, 12, 30])
+def test_a_full_disk_at_any_moment_leaves_the_arm_still_and_the_log_readable(rig, tmp_path, monkeypatch, room):
+    """Nothing at all can be written any more, not even how the episode ended."""
+    from wildgrasp.sessions.blobs import BlobWriter
+
+    append, written = BlobWriter.append, []
+
+    def until_full(self, *args):
+        if len(written) >= room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written.append(args)
+        return append(self, *args)
+
+    monkeypatch.setattr(BlobWriter, "append", until_full)
+    with pytest.raises(SessionError, match="No space left"):
+        run_episodes(*rig, tmp_path / "run", RunConfig(episodes=3, keep_views=False))
+    assert not rig[0].state().moving
+    monkeypatch.undo()
+    report = repair_session(tmp_path / "run")
+    assert (report.lost_frames, report.damaged_bytes) == (0, 0)
+    with Session(tmp_path / "run") as session:
+        assert session.db["transitions"].count > 0
+        assert all(session.frame(i).depth_raw.any() for i in range(len(session)))
+
+
+def _frozen(rig):
+    rig[2].frozen = True
+
+
+def _black(rig):
+    rig[2].color_level = rig[2].depth_level = 0
+
+
+def _silent(rig):
+    rig[1].silent = True
+
+
+def _slow(rig):
+    rig[3].decision = lambda T, n: (
+        rig[0].clock.sleep_until_ns(rig[0].clock.now_ns() + 9_000_000_000) or Decision("move", T)
+    )
+
+
+def _not_a_number(rig):
+    rig[3].decision = lambda T, n: Decision("move", np.full((4, 4), np.nan))
+
+
+def _stopped(rig):
+    rig[0].fails_at = lambda arm: "The arm is in a protective stop."
+
+
+@pytest.mark.parametrize("fail", [_frozen, _black, _silent, _slow, _not_a_number, _stopped])
+def test_after_every_fault_the_arm_is_still_and_the_log_is_whole(rig, tmp_path, fail):
+    def after_the_second_look(number, event):
+        if number == 1 and event.state is State.MOVE:
+            fail(rig)
+
+    (result,) = run_episodes(*rig, tmp_path / "run", RunConfig(episodes=1), on_event=after_the_second_look)
+    assert result.outcome in ("fault", "refused")
+    assert result.reason
+    assert not rig[0].state().moving
+    assert check_session(tmp_path / "run", deep=True).status is Status.GOOD
+    with Session(tmp_path / "run") as session:
+        (row,) = session.db.query("SELECT outcome, reason FROM episodes")
+        assert (row["outcome"], row["reason"]) == (result.outcome, result.reason)
+        last = next(iter(session.db.query("SELECT state, reason FROM transitions ORDER BY id DESC LIMIT 1")))
+        assert last["state"] == "end"
+        assert result.reason in last["reason"]
+
+
+def test_ctrl_c_brings_the_arm_to_rest_and_closes_the_session(rig, tmp_path):
+    def interrupt(number, event):
+        if event.state is State.MOVE:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_episodes(*rig, tmp_path / "run", RunConfig(episodes=3), on_event=interrupt)
+    assert rig[0].stops == 1
+    assert check_session(tmp_path / "run", deep=True).status is Status.GOOD
+
+
 def test_an_existing_session_is_never_overwritten(rig, tmp_path):
     run_episodes(*rig, tmp_path / "run", RunConfig(episodes=1))
     with pytest.raises(SessionError, match="exists"):
@@ -90,8 +176,9 @@ def test_an_existing_session_is_never_overwritten(rig, tmp_path):
 
 def test_a_dry_run_decides_and_moves_nothing(rig):
     arm, gripper, camera, policy = rig
-    decision, verdict = look_once(arm, gripper, camera, policy, EpisodeConfig())
-    assert (decision.kind, verdict.kind) == ("move", "allow")
+    dry = dry_run(arm, gripper, camera, policy, EpisodeConfig())
+    assert (dry.decision.kind, dry.start.kind, dry.move.kind, dry.lift.kind) == ("move", "allow", "allow", "allow")
+    assert dry.lift.T_base_fingertip[2, 3] - dry.move.T_base_fingertip[2, 3] == pytest.approx(0.1)
     assert arm.commands == []
     assert gripper.commands == []
     np.testing.assert_array_equal(arm.q, START)
@@ -114,10 +201,19 @@ def test_hand_eye_calibrations_are_read_back_and_nonsense_is_refused(tmp_path):
         load_hand_eye(tmp_path / "missing.json")
 
 
-def test_the_verb_names_a_controller_that_is_not_there(tmp_path):
-    with pytest.raises(RobotError, match=r"No UR controller answers at 127\.0\.0\.251:30004"):
-        run("straight-down", tmp_path / "run", "127.0.0.251", "127.0.0.251")
-    assert not (tmp_path / "run").exists()
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([], "No UR controller answers at 127.0.0.251:30004"),
+        (["--hand-eye", "missing.json"], "no hand–eye calibration in missing.json"),
+        (["--keep-out", "missing.json"], "The keep-out boxes in missing.json cannot be read"),
+    ],
+)
+def test_the_verb_names_what_is_not_there(tmp_path, capsys, options, words):
+    out = tmp_path / "run"
+    assert main(["run", "--policy", "straight-down", "--out", str(out), "--host", "127.0.0.251", *options]) == 2
+    assert words in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_the_session_knows_its_camera(rig, tmp_path):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -155,6 +158,30 @@ def test_a_frozen_link_stops_the_arm_and_is_noticed(arm, cb3):
     assert arm.wait(10.0)
 
 
+def test_a_link_that_is_cut_stops_the_arm_and_its_return_moves_nothing(arm, cb3):
+    in_motion(arm, cb3.report)
+    cb3.say("cut-link")
+    with pytest.raises(RobotError, match=r"link|stopped"):
+        arm.wait(10.0)
+    assert until(lambda: not cb3.report()["running"])
+    rest = at_rest(cb3.report)["q"]
+    with pytest.raises(RobotError):
+        arm.recover()
+    cb3.say("join-link")
+    arm.recover()
+    np.testing.assert_allclose(at_rest(cb3.report)["q"], rest, atol=1e-6)
+    arm.move_to(lowered(arm, 0.03), FAST)
+    assert arm.wait(10.0)
+
+
+def test_jitter_below_the_patience_disturbs_no_motion(arm, cb3):
+    cb3.say("jitter 60")
+    goal = lowered(arm, 0.1)
+    arm.move_to(goal, FAST)
+    assert arm.wait(10.0)
+    np.testing.assert_allclose(flange(at_rest(cb3.report)), goal, atol=2e-3)
+
+
 def test_a_restarted_controller_is_noticed_and_can_be_recovered(arm, cb3):
     in_motion(arm, cb3.report)
     cb3.restart()
@@ -193,16 +220,36 @@ if __name__ == "__main__":
         assert until(lambda: start - flange(cb3.report())[2, 3] > 0.1)
         at_kill = flange(cb3.say(f"kill {link_pid if victim == 'link' else runner.pid}"))[2, 3]
         stopped = flange(at_rest(cb3.report))[2, 3]
-        # servoj holds the last target, which the arm follows 0.03 s behind: 7.5 mm at 0.25 m/s. A runner's death has to
-        # be noticed by the link first, in its next cycle.
-        assert at_kill - stopped < (0.010 if victim == "link" else 0.020)
-        assert until(lambda: not cb3.report()["running"])  # the watchdog, or the link's own farewell
+        report = cb3.report()
+        assert "program last_stop started" in report["messages"]
+        assert until(lambda: not cb3.report()["running"])
+        # When the braking begins is up to this computer's load, how far it then goes is not.
+        at_braking = forward(UR5, np.array(report["program_since_q"]))[2, 3]
+        assert at_braking - stopped < 0.004
+        if victim == "link":  # at the latest, servoj ends at the last target, which the arm follows 7.5 mm behind
+            assert at_kill - stopped < 0.010
+        assert at_kill - stopped < 0.1  # far from its goal in either case
         assert flange(cb3.report())[2, 3] == pytest.approx(stopped, abs=1e-4)
     finally:
         runner.kill()
         runner.wait()
         runner.stdin.close()
         runner.stdout.close()
+
+
+def test_without_the_process_that_would_brake_it_the_arm_does_not_move_on(arm, cb3):
+    in_motion(arm, cb3.report)
+    link = arm._process.pid
+    (last_stop,) = Path(f"/proc/{link}/task/{link}/children").read_text().split()
+    os.kill(int(last_stop), signal.SIGKILL)
+    with pytest.raises(RobotError, match="link"):
+        arm.wait(10.0)
+    assert until(lambda: not cb3.report()["running"])  # the watchdog ended the program
+    rest = at_rest(cb3.report)["q"]
+    arm.recover()
+    np.testing.assert_allclose(cb3.report()["q"], rest, atol=1e-5)
+    arm.move_to(lowered(arm, 0.02), FAST)
+    assert arm.wait(10.0)
 
 
 def test_nobody_there_is_one_sentence_within_seconds():
@@ -212,8 +259,22 @@ def test_nobody_there_is_one_sentence_within_seconds():
     assert time.monotonic() - start < 5.0
 
 
+def test_readings_that_are_no_numbers_end_the_motion_until_recovery(arm, cb3):
+    in_motion(arm, cb3.report)
+    cb3.say("nonsense")
+    with pytest.raises(RobotError, match="link"):
+        arm.wait(10.0)
+    assert until(lambda: not cb3.report()["running"])  # nothing is streamed any more: the watchdog ends the program
+    rest = at_rest(cb3.report)["q"]
+    with pytest.raises(RobotError, match="no numbers"):
+        arm.recover()
+    cb3.say("sense")
+    arm.recover()
+    np.testing.assert_allclose(cb3.report()["q"], rest, atol=1e-6)
+
+
 def test_a_second_client_is_refused_and_does_not_disturb_the_first(arm, cb3):
-    with pytest.raises(RobotError, match=r"controls the arm|did not start"):
+    with pytest.raises(RobotError, match=r"Another program controls the arm at 127.*Stop it first"):
         UrArm(cb3.address).connect()
     arm.move_to(lowered(arm, 0.02), FAST)
     assert arm.wait(10.0)

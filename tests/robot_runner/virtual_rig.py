@@ -26,8 +26,11 @@ class VirtualArm:
         self.clock, self.q = clock, np.array(q, dtype=float)
         self.stops = 0
         self.commands: list[np.ndarray] = []
+        self.speeds: list[float] = []  # m/s that each line was commanded with
         self.fails_at: Callable[[VirtualArm], str | None] = lambda arm: None
         self._path: list[np.ndarray] = []
+        self.joint_moves = 0
+        self._past: list[tuple[int, np.ndarray]] = [(0, self.q)]
 
     def connect(self) -> None:
         pass
@@ -37,10 +40,11 @@ class VirtualArm:
         return ArmState(self.clock.now_ns(), self.q.copy(), np.zeros(6), T, bool(self._path), Safety.NORMAL)
 
     def tool_pose_at(self, t_ns: int) -> np.ndarray:
-        return forward(UR5, self.q)
+        return forward(UR5, next(q for t, q in reversed(self._past) if t <= t_ns))
 
     def move_to(self, T_base_tool: np.ndarray, limits: MotionLimits) -> None:
         self.commands.append(T_base_tool)
+        self.speeds.append(limits.speed_m_s)
         start, q = forward(UR5, self.q), self.q
         steps = max(1, int(np.linalg.norm(T_base_tool[:3, 3] - start[:3, 3]) / limits.speed_m_s / 0.02))
         self._path = []
@@ -50,10 +54,15 @@ class VirtualArm:
             self._path.append(q)
 
     def move_joints(self, q: np.ndarray, limits: MotionLimits) -> None:
+        self.joint_moves += 1
         self._path = [self.q + u * (q - self.q) for u in np.linspace(0.1, 1, 10)]
 
     def wait(self, timeout_s: float, remaining_m: float = 0.0) -> bool:
         deadline = self.clock.now_ns() + round(timeout_s * 1e9)
+        problem = self.fails_at(self)
+        if problem:
+            self._path = []
+            raise RobotError(problem)
         while self._path and self.clock.now_ns() < deadline:
             problem = self.fails_at(self)
             if problem:
@@ -61,6 +70,7 @@ class VirtualArm:
                 raise RobotError(problem)
             self.clock.sleep_until_ns(self.clock.now_ns() + 20_000_000)
             self.q = self._path.pop(0)
+            self._past.append((self.clock.now_ns(), self.q))
         return not self._path
 
     def stop(self) -> None:
@@ -76,7 +86,7 @@ class VirtualGripper:
 
     def __init__(self, clock: VirtualClock, object_width_m: float = 0.03) -> None:
         self.clock, self.object_width_m, self.width_m = clock, object_width_m, 0.11
-        self.silent = False
+        self.silent = self.slips = False
         self.commands: list[float] = []
 
     def connect(self) -> None:
@@ -85,7 +95,7 @@ class VirtualGripper:
     def state(self) -> GripperState:
         if self.silent:
             raise RobotError("The gripper does not answer.")
-        return GripperState(self.clock.now_ns(), self.width_m, False, self.width_m == self.object_width_m, True)
+        return GripperState(self.clock.now_ns(), self.width_m, False, self.width_m == self.object_width_m)
 
     def move_to(self, width_m: float, force_n: float) -> None:
         self.commands.append(width_m)
@@ -93,7 +103,10 @@ class VirtualGripper:
 
     def wait(self, timeout_s: float) -> GripperState:
         self.clock.sleep_until_ns(self.clock.now_ns() + 500_000_000)
-        return self.state()
+        reading = self.state()
+        if self.slips and self.width_m == self.object_width_m:
+            self.width_m = 0.0
+        return reading
 
     def close(self) -> None:
         pass

@@ -44,7 +44,7 @@ class ServoSample:
 class Gap:
     """A time in which a source delivered nothing, or less than it should."""
 
-    source: str  # camera | gripper | queue | disk
+    source: str  # camera | gripper | queue | disk | person (cut out for privacy)
     t_start_ns: int
     t_end_ns: int
     reason: str

@@ -133,3 +133,52 @@ def test_rg2_registers_move_fingers_hold_objects_and_ignore_what_a_busy_gripper_
     clock.sleep_until_ns(4_000_000_000)
     assert rg2.read()[267] == 1100
     assert rg2.read()[268] == 0
+
+
+class RunawayPlant(IdealPlant):
+    """Joints that turn faster than they are told."""
+
+    def step(self, q_target, dt):
+        q, qd = super().step(q_target, dt)
+        return q, qd + 3.5
+
+
+def test_joints_that_are_too_fast_stop_protectively():
+    machine = Machine(plant=RunawayPlant())
+    ticks(machine, 0.1)
+    assert machine.safety is SafetyMode.PROTECTIVE_STOP
+    assert "too fast" in machine.messages[-1]
+
+
+@MODELS
+def test_a_straight_motion_through_a_singularity_stops_protectively(model):
+    machine = Machine(model, q_start=(0.0, -1.57, 0.02, -1.57, -1.57, 0.0))  # nearly stretched
+    load(machine, "def main():\n  while True:\n    speedl([0, 0, 0.5, 0, 0, 0], 5.0, 0.1)\n  end\nend\n")
+    ticks(machine, 1.0)
+    assert machine.safety is SafetyMode.PROTECTIVE_STOP
+    assert not machine.running
+    assert np.abs(machine.qd).max() < 1e-3
+
+
+def test_a_protective_stop_is_not_released_at_once():
+    machine = Machine()
+    machine.protective_stop("test")
+    machine.tick()
+    assert not machine.release_protective_stop()
+    ticks(machine, machine.safety_config.unlock_after_s)
+    assert machine.release_protective_stop()
+
+
+@MODELS
+def test_stopl_brakes_the_tool_along_its_path_at_the_deceleration_asked_for(model):
+    machine = Machine(model)
+    load(machine, "def main():\n  speedl([0, 0, -0.25, 0, 0, 0], 5.0, 0.3)\n  stopl(10.0, 30.0)\nend\n")
+    ticks(machine, 0.3)
+    start = tool_pose(machine, machine.q)
+    path = []
+    while machine.running:
+        machine.tick()
+        path.append(tool_pose(machine, machine.q)[:3, 3] - start[:3, 3])
+    travel = np.array(path)[-1]
+    assert -travel[2] == pytest.approx(0.25**2 / 20, abs=0.25 * 2.5 * machine.dt)
+    assert np.abs(travel[:2]).max() < 2e-4

@@ -90,6 +90,10 @@ def test_the_dashboard_speaks_the_dialect_of_its_controller(running):
     assert not dashboard.in_local_control(running.address)
     running.say("protective-stop")
     assert "PROTECTIVE_STOP" in dashboard.ask(running.address, "safetymode")
+    assert dashboard.ask(running.address, "unlock protective stop") == "Cannot unlock protective stop"  # too soon
+    stopped_s = running.report()["time_s"]
+    while running.report()["time_s"] < stopped_s + 0.6:
+        pass
     assert dashboard.ask(running.address, "unlock protective stop") == "Protective stop releasing"
     assert "NORMAL" in dashboard.ask(running.address, "safetymode")
 
