@@ -23,7 +23,9 @@ class Verb:
 
 
 VERBS: dict[str, Verb] = {
-    "capture": Verb("capture_app.capture:capture", "capture", "Record a session with the handheld gripper"),
+    "capture": Verb("capture_app.app.commands:capture", "capture", "Open the touchscreen app of the handheld gripper"),
+    "capture --twin": Verb("digital_twin.app_twin:capture", "capture,twin", "The same app, on the digital twin"),
+    "record": Verb("capture_app.record:record", "capture", "Record a session with the handheld gripper in a terminal"),
     "servo setup": Verb(
         "capture_app.commands:servo_setup", "capture", "Set the gripper's servo up and measure its stops"
     ),

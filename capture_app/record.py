@@ -1,4 +1,4 @@
-"""The verb ``capture``: record a session from camera and gripper in a terminal."""
+"""The verb ``record``: record a session from camera and gripper in a terminal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wildgrasp.sessions.recording import RecordingSummary
 REFRESH_S = 0.25
 
 
-def capture(
+def record(
     out: Path = Path("sessions"),
     port: str | None = None,
     seconds: float | None = None,
@@ -43,7 +43,7 @@ def capture(
     try:
         camera = RealSenseCamera(RealSenseConfig(serial=camera_serial))
         path = out / datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
-        summary = record(camera, link, path, {"participant": participant, "task": task}, seconds, Console())
+        summary = watch(camera, link, path, {"participant": participant, "task": task}, seconds, Console())
     finally:
         link.close()
     print(
@@ -52,7 +52,7 @@ def capture(
     )
 
 
-def record(
+def watch(
     camera: Camera, link: GripperLink, path: Path, meta: dict[str, str], seconds: float | None, console: Console
 ) -> RecordingSummary:
     """Record until the time is up or somebody interrupts; what was recorded is kept in either case."""
