@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QFont, QPainter, QPaintEvent, QPalette
+from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QBoxLayout,
@@ -80,7 +80,7 @@ class TallButton(QPushButton):
         super().paintEvent(event)  # the ground, as the stylesheet says
         painter = QPainter(self)
         text_px = self.fontMetrics().height()
-        gap = round(self._size * 0.22)
+        gap = round(self._size * 0.14)
         top = (self.height() - self._size - gap - text_px) / 2
         if self.icon_name is not None:
             ink = COLORS[self.icon_ink if self.isEnabled() else "faint"]
@@ -89,7 +89,7 @@ class TallButton(QPushButton):
             )
         else:
             top = (self.height() - text_px) / 2 - self._size - gap
-        painter.setPen(self.palette().color(QPalette.ColorRole.ButtonText))
+        painter.setPen(QColor(COLORS[self.icon_ink if self.isEnabled() else "faint"]))
         area = QRectF(0, top + self._size + gap, self.width(), text_px)
         painter.drawText(area, Qt.AlignmentFlag.AlignCenter, self._text)
 

@@ -35,7 +35,7 @@ class ReadyView(QWidget):
         self.task.layout().setStretch(1, 1)
         for child in (self._who, self._task_text):
             child.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.record = tall_button(self.tr("Record"), "record", "record", app.record, size=96)
+        self.record = tall_button(self.tr("Record"), "record", "record", app.record, size=88)
         self.review = tall_button(self.tr("Review"), "plain", "film", app.review_next)
         self.upload = tall_button(self.tr("Upload"), "plain", "upload", lambda: app.show("upload"))
         for each in (self.review, self.upload):
@@ -57,7 +57,7 @@ class ReadyView(QWidget):
         self.stage.preview.show_depth = state.show_depth
         self._who.setText(state.participant)
         self._task_text.setText(state.task)
-        self.task.setAccessibleName(f"{self.tr('Task')}: {state.task}")
+        self.task.setAccessibleName(self.tr("Task: {0}").format(state.task))
         self.record.setEnabled(state.can_record)
         self.review.setEnabled(state.to_review > 0)
         self.review.set_text(self._counted(self.tr("Review"), state.to_review))

@@ -50,6 +50,7 @@ class RecordingView(QWidget):
             gap=10,
             margins=(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX),
         )
+        self.stop.setProperty("large", True)
         self.stop.setFixedHeight(184)
         self.setLayout(row(column(self.stage, message, gap=0), side, gap=0))
         self.layout().setStretch(1, 1)

@@ -71,9 +71,7 @@ class HealthPage(QWidget):
                 return self.tr("The gripper answers") if good else self.tr("No gripper: plug in its cable")
             case "firmware":
                 return (
-                    self.tr("The gripper’s program")
-                    if good
-                    else self.tr("The gripper’s program is unknown: update it (see the device’s guide)")
+                    self.tr("The gripper’s program") if good else self.tr("The gripper’s program is unknown: update it")
                 )
             case "clock":
                 return self.tr("Clocks agree") if good else self.tr("The clocks are being compared")

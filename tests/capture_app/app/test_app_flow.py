@@ -1,0 +1,267 @@
+"""With a finger through the whole app, and everything that gets unplugged on the way."""
+
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+
+from capture_app.app import computer
+from wildgrasp.errors import UserError
+from wildgrasp.sessions import recorder as recorder_module
+from wildgrasp.sessions.check import Status, check_session
+from wildgrasp.sessions.recorder import RecorderConfig
+from wildgrasp.sessions.session import Session
+
+
+def start(screen):
+    screen.tap(screen.view.record)
+    screen.wait(lambda: screen.model.recording.state.phase == "running", "the recording")
+
+
+def stop(screen):
+    screen.tap(screen.view.stop)
+    screen.wait_for("review")
+    screen.wait(lambda: screen.model.review.state.review is not None, "the review")
+    return screen.model.review.path
+
+
+def pick(screen, gripper):
+    """Press until the app has counted it, and let go."""
+    before = screen.model.recording.state.picks
+    gripper.press(True)
+    screen.wait(lambda: screen.model.recording.state.picks == before + 1, "a pick")
+    gripper.rest(400)
+    gripper.press(False)
+    gripper.rest(600)  # a thumb that bounces would be quicker
+
+
+def test_record_pick_mark_label_and_keep(screen, gripper):
+    start(screen)
+    view = screen.view
+    assert not view.mark.isEnabled()  # nothing to mark yet
+    pick(screen, gripper)
+    pick(screen, gripper)
+    screen.tap(view.mark)
+    screen.wait(lambda: screen.model.recording.state.marks == 1)
+    path = stop(screen)
+    state = screen.model.review.state
+    assert [pick.outcome for pick in state.review.picks] == ["", "dropped"]
+    assert state.selected == 0
+    screen.tap(screen.view.outcomes["held"])
+    assert screen.model.review.state.outcomes == ("held", "dropped")
+    screen.tap(screen.view.thumbs[1])
+    assert screen.model.review.state.selected == 1
+    screen.tap(screen.view.outcomes["empty"])
+    screen.tap(screen.view.keep)
+    screen.wait_for("ready")
+    assert check_session(path, deep=True).status is Status.GOOD
+    with Session(path) as session:
+        assert [label["outcome"] for label in session.meta["outcomes"]] == ["held", "empty"]
+        presses = [event.t_ns for event in session.events() if event.kind == "press"]
+        assert [label["t_press_ns"] for label in session.meta["outcomes"]] == presses
+        assert [e.kind for e in session.events() if e.kind == "mark"] == ["mark"]
+        assert session.meta["participant"] == "P03"
+        assert len(session) > 20
+    assert [item.session for item in screen.model.services.queue.items()] == [path.resolve()]
+
+
+def test_the_hardware_button_never_stops_a_recording(screen, gripper):
+    start(screen)
+    for down in (True, False, True, False):
+        gripper.press(down)
+        gripper.rest(100)
+    assert screen.model.state.screen == "recording"
+    assert screen.model.recording.state.phase == "running"
+    stop(screen)
+
+
+def test_discard_asks_once_and_can_be_undone_until_the_next_recording(screen, gripper):
+    start(screen)
+    path = stop(screen)
+    screen.tap(screen.view.discard)
+    question = screen.app.window.question
+    screen.tap(question.no)
+    assert path.is_dir() and not question.isVisible()
+    screen.tap(screen.view.discard)
+    screen.tap(question.yes)
+    screen.wait_for("ready")
+    assert not path.exists()
+    screen.tap(screen.app.window.notice.undo)
+    screen.wait_for("review")
+    assert check_session(path).status is Status.GOOD
+    screen.wait(lambda: screen.model.review.state.review is not None)
+    screen.tap(screen.view.discard)
+    screen.tap(question.yes)
+    screen.wait_for("ready")
+    screen.wait(lambda: screen.model.ready.state.can_record)
+    start(screen)
+    library = screen.model.services.library
+    screen.wait(lambda: library.discarded() is None, "the trash to be emptied")
+    assert screen.model.state.notice is None
+    stop(screen)
+
+
+def test_a_part_is_cut_out_with_two_taps_and_a_question(screen, gripper):
+    start(screen)
+    pick(screen, gripper)
+    path = stop(screen)
+    frames = screen.model.review.state.review.frames
+    screen.tap(screen.view.cut)
+    screen.wait_for("cut")
+    cut = screen.model.cut
+    screen.wait(lambda: cut.state.still is not None)
+    view = screen.view
+    line = view.timeline
+    screen.tap(line, QPoint(round(line.width() * 0.25), 50))
+    screen.tap(view.start)
+    screen.tap(line, QPoint(round(line.width() * 0.75), 50))
+    screen.tap(view.end)
+    screen.tap(view.cut)
+    screen.tap(screen.app.window.question.yes)
+    screen.wait_for("review")
+    screen.wait(lambda: screen.model.review.state.review is not None)
+    review = screen.model.review.state.review
+    assert 0.3 * frames < review.frames < 0.7 * frames
+    assert review.cuts == 1
+    assert check_session(path, deep=True).status is Status.GOOD
+    with Session(path) as session:
+        assert [gap.reason for gap in session.gaps() if gap.source == "person"] == ["privacy"]
+
+
+def test_the_camera_is_pulled_and_plugged_in_again(screen, camera):
+    camera.pull()
+    screen.wait(lambda: screen.model.ready.state.missing == "camera")
+    assert not screen.view.record.isEnabled()
+    camera.plug()
+    screen.wait(lambda: screen.model.ready.state.can_record)
+    start(screen)
+    screen.wait(lambda: screen.model.recording._recorder.status().frames > 5)
+    camera.pull()
+    screen.wait(lambda: screen.model.recording.state.camera_missing)
+    camera.plug()
+    screen.wait(lambda: not screen.model.recording.state.camera_missing)
+    frames = screen.model.recording._recorder.status().frames
+    screen.wait(lambda: screen.model.recording._recorder.status().frames > frames + 5)
+    path = stop(screen)
+    assert "camera" in screen.model.review.state.health
+    assert check_session(path).status is Status.GOOD
+    with Session(path) as session:
+        assert any(gap.source == "camera" and "unplugged" in gap.reason for gap in session.gaps())
+
+
+def test_the_gripper_is_pulled_and_plugged_in_again(screen, gripper):
+    start(screen)
+    pick(screen, gripper)
+    gripper.pull()
+    screen.wait(lambda: screen.model.recording.state.gripper_missing)
+    frames = screen.model.recording._recorder.status().frames
+    screen.wait(lambda: screen.model.recording._recorder.status().frames > frames + 5)
+    gripper.plug()
+    screen.wait(lambda: not screen.model.recording.state.gripper_missing)
+    pick(screen, gripper)
+    path = stop(screen)
+    assert screen.model.review.state.health[0] == "gripper"
+    assert check_session(path).status is Status.GOOD
+    with Session(path) as session:
+        assert [event.kind for event in session.events() if event.kind.startswith("link")] == ["link_lost", "link_back"]
+        assert len(screen.model.review.state.review.picks) == 2
+
+
+def test_a_full_disk_ends_the_recording_and_keeps_it(open_app, monkeypatch):
+    screen = open_app(recorder=RecorderConfig(min_free_bytes=1_000_000, sync_s=0.05))
+    screen.wait_for("participant")
+    screen.tap(screen.view.buttons["P01"])
+    screen.wait_for("ready")
+    screen.wait(lambda: screen.model.ready.state.can_record)
+    start(screen)
+    screen.wait(lambda: screen.model.recording._recorder.status().frames > 5)
+    full = SimpleNamespace(disk_usage=lambda _: SimpleNamespace(free=1000))
+    monkeypatch.setattr(recorder_module, "shutil", full)
+    monkeypatch.setattr(computer, "shutil", full)
+    screen.wait_for("review")  # nobody tapped Stop
+    screen.wait(lambda: screen.model.review.state.review is not None)
+    assert screen.model.review.state.health[0] == "disk_full"
+    path = screen.model.review.path
+    assert check_session(path).status is Status.GOOD
+    screen.tap(screen.view.keep)
+    screen.wait_for("ready")
+    screen.wait(lambda: screen.model.ready.state.missing == "disk")
+    assert not screen.view.record.isEnabled()
+    monkeypatch.undo()
+    screen.wait(lambda: screen.model.ready.state.can_record)
+
+
+def test_a_second_app_refuses_politely(screen, open_app):
+    with pytest.raises(UserError, match="open already"):
+        open_app()
+
+
+def test_settings_are_behind_a_long_press(screen, gripper):
+    strip = screen.view.strip
+    screen.tap(strip)
+    assert screen.model.state.screen == "ready"
+    screen.touch(strip)
+    screen.wait_for("settings")
+    screen.lift(strip)
+    view = screen.view
+    screen.wait(lambda: len(screen.model.settings.state.checks) > 5)
+    levels = {check.name: check.level.name for check in screen.model.settings.state.checks}
+    assert levels["camera"] == levels["gripper"] == levels["firmware"] == "GOOD"
+    screen.tap(view.tabs["gripper"])
+    screen.tap(view.gripper.close_fingers)
+    screen.wait(lambda: screen.model.settings.state.test.answer == "done", "the gripper's answer")
+    counter = screen.model.services.devices.gripper
+    screen.wait(lambda: counter.servo is not None and counter.servo.opening < 0.1, "closed fingers")
+    screen.tap(view.back)
+    screen.wait(lambda: counter.servo.opening > 0.9, "the button to decide again")
+
+
+def test_the_language_changes_at_once(screen):
+    screen.model.show("settings")
+    screen.tap(screen.view.tabs["language"])
+    screen.tap(screen.view.language.buttons["de"])
+    screen.wait_for("settings")
+    screen.tap(screen.view.back)
+    assert screen.view.record.accessibleName() == "Aufnehmen"
+    screen.model.settings.choose_language("en")
+    assert screen.view.record.accessibleName() == "Record"
+
+
+def test_the_whole_of_ready_with_the_keyboard(screen):
+    """Tab reaches every button, space presses it, F10 opens the settings."""
+    window, reached = screen.app.window, set()
+    for _ in range(8):
+        QTest.keyClick(window.focusWidget() or window, Qt.Key.Key_Tab)
+        reached.add(window.focusWidget())
+    view = screen.view
+    assert {view.record, view.upload, view.task, view.depth, view.strip} <= reached
+    view.depth.setFocus()
+    QTest.keyClick(view.depth, Qt.Key.Key_Space)
+    assert screen.model.ready.state.show_depth
+    QTest.keyClick(view, Qt.Key.Key_F10)
+    screen.wait_for("settings")
+
+
+def test_recording_goes_on_when_nothing_is_painted(screen):
+    start(screen)
+    screen.app.window.hide()
+    frames = screen.model.recording._recorder.status().frames
+    over = threading.Event()
+    while screen.model.recording._recorder.status().frames < frames + 10:
+        over.wait(0.01)  # the screen's thread does nothing at all
+    screen.app.window.show()
+    QTest.qWaitForWindowExposed(screen.app.window)
+    stop(screen)
+
+
+def test_the_computer_is_kept_awake_while_recording(screen):
+    awake = computer.KeepAwake(("cat",))
+    object.__setattr__(screen.model.services, "keep_awake", awake)
+    start(screen)
+    screen.wait(lambda: awake.held)
+    stop(screen)
+    screen.wait(lambda: not awake.held)
