@@ -277,7 +277,7 @@
     </message>
     <message>
         <source>Upload</source>
-        <translation>Hochladen</translation>
+        <translation>Senden</translation>
     </message>
     <message>
         <source>Task: {0}</source>
@@ -655,7 +655,7 @@ Behaltene Aufnahmen kommen hierher.</translation>
     </message>
     <message>
         <source>Upload</source>
-        <translation>Hochladen</translation>
+        <translation>Senden</translation>
     </message>
     <message>
         <source>Free up {0}</source>

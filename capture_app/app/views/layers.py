@@ -73,7 +73,7 @@ class NoticeLayer(QFrame):
         self._app = app
         self._text = label(role="body", wrap=True)
         self.undo = button(self.tr("Undo"), "plain", "undo", app.undo_discard)
-        self.undo.setFixedSize(180, TOUCH_PX)
+        self.undo.setFixedSize(224, TOUCH_PX)
         self.close_button = tall_button(self.tr("OK"), "plain", "check", app.dismiss_notice)
         self.close_button.setFixedSize(TOUCH_PX, TOUCH_PX)
         box = row(self._text, self.undo, self.close_button, margins=(22, 12, 12, 12))
