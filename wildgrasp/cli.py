@@ -37,6 +37,10 @@ VERBS: dict[str, Verb] = {
     ),
     "check": Verb("wildgrasp.commands:check", "", "Is a session whole? Exit code 0 good, 3 repairable, 1 broken"),
     "repair": Verb("wildgrasp.commands:repair", "", "Rebuild a session's index from its recordings"),
+    "upload": Verb("wildgrasp.upload.commands:upload", "upload", "Sessions go to a lab's server"),
+    "ingest-server start": Verb("wildgrasp.ingest.commands:start", "ingest", "Run a lab's server for uploads"),
+    "ingest-server add-device": Verb("wildgrasp.ingest.commands:add_device", "upload", "Let a device upload"),
+    "ingest-server remove-device": Verb("wildgrasp.ingest.commands:remove_device", "upload", "Take its key back"),
     "process": Verb("processing.commands:process", "processing", "Sessions gain trajectories, attempts and masks"),
     "train": Verb("grasp_policy.commands:train", "policy", "Processed sessions become a policy checkpoint"),
     "run": Verb("robot_runner.commands:run", "robot,policy", "A policy grasps with a UR5 and an RG2"),
@@ -44,7 +48,11 @@ VERBS: dict[str, Verb] = {
     "evaluate": Verb("digital_twin.benchmark.commands:evaluate", "twin", "Success rate of a policy in simulation"),
     "demo": Verb("digital_twin.demo.commands:demo", "twin", "The main job end to end on the digital twin"),
 }
-GROUPS = {"import": "Recordings of other systems become sessions", "servo": "The gripper's servo"}
+GROUPS = {
+    "import": "Recordings of other systems become sessions",
+    "servo": "The gripper's servo",
+    "ingest-server": "A lab's server",
+}
 
 
 def main(argv: list[str] | None = None) -> int:

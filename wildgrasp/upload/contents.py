@@ -6,6 +6,7 @@ out would let it be deleted later as if it had been uploaded.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -147,6 +148,8 @@ def open_file(session: Path, path: str) -> Iterator[BinaryIO]:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise SessionChangedError(f"{session / path} is not there any more. Add the session again.") from error
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise SessionRefusedError(f"{session / path} is a link. Links are not followed.") from None
         raise _unreadable(session / path, error) from error
 
 

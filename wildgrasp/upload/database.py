@@ -51,7 +51,7 @@ PRAGMA user_version = {VERSION};
 
 
 @contextmanager
-def transaction(path: Path) -> Iterator[sqlite3.Connection]:
+def transaction(path: Path, write: bool = True) -> Iterator[sqlite3.Connection]:
     """One change or look, whole and on the disk when it returns. A connection each time: any thread may call.
 
     Raises UploadError where the file cannot be used.
@@ -60,7 +60,7 @@ def transaction(path: Path) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)) as db:
             db.row_factory = sqlite3.Row
             db.executescript("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;")
-            db.execute("BEGIN IMMEDIATE")
+            db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
             try:
                 _prepare(db, path)
                 yield db

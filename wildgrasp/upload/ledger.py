@@ -40,7 +40,7 @@ class Ledger:
     @property
     def planned(self) -> bool:
         """Whether there is a plan for this server, bucket and device."""
-        with transaction(self._queue) as db:
+        with transaction(self._queue, write=False) as db:
             row = db.execute("SELECT place FROM sessions WHERE id = ?", (self._session,)).fetchone()
         return row is not None and row["place"] == self._target.place
 
@@ -74,7 +74,7 @@ class Ledger:
 
     def files(self) -> list[LedgerFile]:
         """All objects in the order of upload; the manifest is the last."""
-        with transaction(self._queue) as db:
+        with transaction(self._queue, write=False) as db:
             files = db.execute("SELECT * FROM files WHERE session = ? ORDER BY number", (self._session,)).fetchall()
             parts = db.execute(
                 "SELECT * FROM parts WHERE session = ? ORDER BY file, number", (self._session,)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+import threading
 
 from wildgrasp.clocks import Clock
 
@@ -54,7 +54,7 @@ class Backoff:
         """Seconds since the first failure after the last success."""
         return 0.0 if self._since_ns is None else (self._clock.now_ns() - self._since_ns) * 1e-9
 
-    def wait(self, seconds: float, stopped: Callable[[], bool]) -> None:
+    def wait(self, seconds: float, stop: threading.Event) -> None:
         end = self._clock.now_ns() + round(seconds * 1e9)
-        while not stopped() and (now := self._clock.now_ns()) < end:
+        while not stop.is_set() and (now := self._clock.now_ns()) < end:
             self._clock.sleep_until_ns(min(end, now + SLICE_NS))

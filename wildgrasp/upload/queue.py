@@ -70,12 +70,12 @@ class UploadQueue:
 
     def items(self) -> list[UploadItem]:
         """All sessions in the order in which they were added."""
-        with transaction(self.path) as db:
+        with transaction(self.path, write=False) as db:
             return [self._item(row) for row in db.execute(f"{_ITEMS} ORDER BY id")]
 
     def item(self, session_path: Path) -> UploadItem:
         """Raises UploadError where the session is not in the queue."""
-        with transaction(self.path) as db:
+        with transaction(self.path, write=False) as db:
             row = db.execute(f"{_ITEMS} WHERE path = ?", (self._stored(session_path),)).fetchone()
         if row is None:
             raise UploadError(f"{session_path} is not in the upload queue. Add it first.")
@@ -103,7 +103,7 @@ class UploadQueue:
 
     @property
     def paused(self) -> bool:
-        with transaction(self.path) as db:
+        with transaction(self.path, write=False) as db:
             return bool(db.execute("SELECT paused FROM settings").fetchone()[0])
 
     # --- for the uploader ---
@@ -147,7 +147,7 @@ class UploadQueue:
 
     def session_id(self, session: Path) -> int:
         """The session's number in the queue's tables."""
-        with transaction(self.path) as db:
+        with transaction(self.path, write=False) as db:
             row = db.execute("SELECT id FROM sessions WHERE path = ?", (self._stored(session),)).fetchone()
         if row is None:
             raise UploadError(f"{session} is not in the upload queue.")
@@ -155,7 +155,7 @@ class UploadQueue:
 
     def verified_files(self, session: Path) -> dict[str, bytes]:
         """SHA-256 by relative path of the files whose copy the server has confirmed."""
-        with transaction(self.path) as db:
+        with transaction(self.path, write=False) as db:
             rows = db.execute(
                 "SELECT f.path, f.sha256 FROM files f JOIN sessions s ON s.id = f.session "
                 "WHERE s.path = ? AND f.path IS NOT NULL AND f.checksum IS NOT NULL",

@@ -6,6 +6,7 @@ that is known of the server's copy is what these requests answer.
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -57,7 +58,7 @@ class ObjectStore:
         for name in ("boto3", "botocore", "urllib3"):
             logging.getLogger(name).setLevel(logging.WARNING)
         self._bucket = target.bucket
-        self._client: Any = boto3.session.Session().client(
+        self._client: Any = _boto3_session().client(
             "s3",
             endpoint_url=target.endpoint,
             region_name=target.region,
@@ -158,6 +159,12 @@ class ObjectStore:
                 self._client.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload_id)
         except _NoSuchUploadError:
             pass
+
+
+@functools.cache
+def _boto3_session() -> boto3.session.Session:
+    """One for all clients: it keeps the descriptions of the service, which take long to read."""
+    return boto3.session.Session()
 
 
 class _NoSuchUploadError(Exception):

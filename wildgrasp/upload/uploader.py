@@ -122,8 +122,9 @@ class Uploader:
                         f"{error} What was sent is kept. Check the network, then try again."
                     ) from None
                 run.state(UPLOADING, f"{error} Trying again in {delay_s:.0f} s.")
-                self._backoff.wait(delay_s, lambda: self._stopped(run.stop))
-                run.check_stop()
+                self._backoff.wait(delay_s, run.stop)
+                if self._stopped(run.stop):
+                    raise _Stopped from None
 
 
 class _Stopped(Exception):  # noqa: N818 - no error
@@ -151,13 +152,16 @@ class _Run:
 
     def state(self, state: str, problem: str = "") -> None:
         self._queue.set_state(self._session, state, problem)
+        self._in_flight = self._told = 0
         self.refresh()
 
     def refresh(self) -> None:
         """Tell what the queue knows now."""
-        self._item = self._queue.item(self._session)
-        self._in_flight = self._told = 0
-        self._on_progress(self._item)
+        item = self._queue.item(self._session)
+        if item.bytes_sent != self._item.bytes_sent:
+            self._in_flight = self._told = 0
+        self._item = item
+        self._tell()
 
     def sent(self, amount: int) -> None:
         """Some bytes of a part are about to leave."""
@@ -166,7 +170,10 @@ class _Run:
         self._in_flight += amount
         if self._in_flight - self._told >= PROGRESS_BYTES:
             self._told = self._in_flight
-            self._on_progress(replace(self._item, bytes_sent=self._item.bytes_sent + self._in_flight))
+            self._tell()
+
+    def _tell(self) -> None:
+        self._on_progress(replace(self._item, bytes_sent=self._item.bytes_sent + self._in_flight))
 
     def check_stop(self) -> None:
         if self.stop.is_set():
