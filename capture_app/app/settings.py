@@ -59,7 +59,7 @@ def _read(path: Path) -> Settings:
 def _fits(name: str, value: Any) -> bool:
     default = getattr(Settings(), name)
     if name == "language":
-        return value in LANGUAGES
+        return isinstance(value, str) and value in LANGUAGES
     if isinstance(default, float):
         return isinstance(value, int | float) and 0.1 <= value <= 100
     return type(value) is type(default)

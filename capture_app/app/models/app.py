@@ -21,6 +21,7 @@ from wildgrasp.upload.target import DEFAULT_TARGET
 from wildgrasp.upload.uploader import UploadConfig
 
 TICK_MS = 100
+NOTICE_MS = 5000
 COUNT_TICKS = 10  # what is on the disk is counted once a second
 
 
@@ -212,12 +213,21 @@ class AppModel(ViewModel):
         self._update(screen="ready", notice=Notice("error", text))
 
     def _on_reviewed(self, result: str) -> None:
-        self._update(screen=self._after_review, notice=Notice(result))
+        self._update(screen=self._after_review)
+        self._tell(result)
         self._ticks = 0
 
     def _on_cut(self) -> None:
         self.review.open(self.review.path)
-        self._update(screen="review", notice=Notice("cut"))
+        self._update(screen="review")
+        self._tell("cut")
+
+    def _tell(self, kind: str) -> None:
+        """Tell what was done; what needs no answer goes by itself."""
+        notice = Notice(kind)
+        self._update(notice=notice)
+        if kind != "discarded":
+            QTimer.singleShot(NOTICE_MS, self, lambda: self.state.notice is notice and self.dismiss_notice())
 
     # --- on a background thread ---
 

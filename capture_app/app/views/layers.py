@@ -23,9 +23,9 @@ class QuestionLayer(QWidget):
         self.yes.setStyleSheet("font-size: 24px; border-radius: 16px;")
         for each in (self.no, self.yes):
             each.setFixedHeight(TOUCH_PX + 10)
-        box = card(column(self._title, self._note, 12, row(self.no, self.yes), margins=(36, 32, 36, 32)))
-        box.setFixedWidth(680)
-        self.setLayout(column(None, row(None, box, None), None))
+        self._box = card(column(self._title, self._note, 12, row(self.no, self.yes), margins=(36, 32, 36, 32)))
+        self._box.setFixedWidth(680)
+        self.setLayout(column(None, row(None, self._box, None), None))
 
     def render(self) -> None:
         words = {
@@ -53,6 +53,7 @@ class QuestionLayer(QWidget):
         if question:
             for part, text in zip((self._title, self._note, self.no, self.yes), words[question], strict=True):
                 part.setText(text)
+            self._box.setFixedHeight(self._box.layout().totalHeightForWidth(self._box.width()))
             self.raise_()
             self.no.setFocus(Qt.FocusReason.OtherFocusReason)
 
@@ -73,7 +74,7 @@ class NoticeLayer(QFrame):
         self._app = app
         self._text = label(role="body", wrap=True)
         self.undo = button(self.tr("Undo"), "plain", "undo", app.undo_discard)
-        self.undo.setFixedSize(224, TOUCH_PX)
+        self.undo.setFixedSize(248, TOUCH_PX)
         self.close_button = tall_button(self.tr("OK"), "plain", "check", app.dismiss_notice)
         self.close_button.setFixedSize(TOUCH_PX, TOUCH_PX)
         box = row(self._text, self.undo, self.close_button, margins=(22, 12, 12, 12))
