@@ -1,6 +1,6 @@
 """The verb ``capture --twin``: the product's touchscreen app, with the twin's camera and serial port plugged in.
 
-The app does not know. A simulated person begins to pick when a recording begins.
+The app does not know. A simulated person picks things up while a recording runs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def capture(
     target: Path = DEFAULT_TARGET,
     kiosk: bool = False,
     seed: int = 7,
-    picks: int = 3,
+    picks: int = 60,
 ) -> None:
     """Open the touchscreen app on the digital twin: a simulated camera, the real firmware in a simulated board, and a
     person who picks things up whenever you record.
@@ -37,7 +37,7 @@ def capture(
         target: Where to upload to.
         kiosk: Full screen, without a mouse pointer.
         seed: Of the kitchen and the person.
-        picks: How many the person makes in each recording.
+        picks: How many the person makes before they have had enough.
     """
     qt_application()
     with Console(stderr=True).status("switching the twin on"):
@@ -52,8 +52,9 @@ def kitchen(seed: int, picks: int) -> PerformanceConfig:
 
 
 def app_on(twin: HandheldTwin, config: AppConfig) -> CaptureApp:
-    """The app on a running twin, whose person begins whenever a recording has begun."""
+    """The app on a running twin, whose person picks while a recording runs."""
     devices = Devices(twin.camera, lambda: GripperLink.find(twin.pty_path, MonotonicClock()))
     app = CaptureApp(devices, config)
     app.model.recording.began.connect(twin.begin)
+    app.model.recording.saved.connect(lambda _: twin.rest())
     return app
