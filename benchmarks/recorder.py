@@ -23,6 +23,7 @@ import cv2
 import numpy as np
 import tyro
 
+from benchmarks.app import main as measure_app
 from benchmarks.clip import HEIGHT, INFO, WIDTH, clip
 from wildgrasp.cameras.base import CameraInfo, RGBDFrame
 from wildgrasp.clocks import MonotonicClock
@@ -152,6 +153,7 @@ def main(
     session: Path | None = None,
     json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
     folder: Path | None = None,
+    app: bool = False,
 ) -> dict[str, float]:
     """Measure both recorders.
 
@@ -160,7 +162,10 @@ def main(
         session: a 640x480 session whose first 60 frames are recorded over and over; default: a synthetic clip.
         json_file: where to write the figures.
         folder: on which disk; default: the temporary one.
+        app: measure the touchscreen app instead (`benchmarks.app`).
     """
+    if app:
+        return measure_app(json_file=json_file)
     if session is None:
         frames = clip(60)
     else:

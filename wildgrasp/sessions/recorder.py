@@ -86,6 +86,7 @@ class Recorder:
         self._problem = ""
         self._free_bytes = 0
         self._recording: Recording | None = None
+        self._fps = 0.0
         self._threads: list[threading.Thread] = []
         self._over = threading.Event()  # no more frames are taken
         self._crash: Exception | None = None
@@ -98,9 +99,13 @@ class Recorder:
         if self._gripper is not None:
             self._gripper.start()
         info = self._feed.open()
+        self._fps = info.fps
+        # A busy disk takes a while to make the files; a camera that runs already is recorded from now on all the same.
+        self._feed.add_listener(self)
         try:
             self._recording = Recording(self._path, info, self._gripper, self._meta, self._config.quality)
         except BaseException:
+            self._feed.remove_listener(self)
             if self._owns_feed:
                 self._feed.stop()
             raise
@@ -108,7 +113,6 @@ class Recorder:
             thread = threading.Thread(target=target, name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
-        self._feed.add_listener(self)
         self._feed.start()
 
     def mark(self, detail: str = "") -> None:
@@ -169,7 +173,7 @@ class Recorder:
             self._lose(Gap("queue", frame.t_host_ns, frame.t_host_ns, "the computer was too slow", 1))
 
     def on_outage(self, gap: Gap) -> None:
-        missed = round((gap.t_end_ns - gap.t_start_ns) * 1e-9 * self._recording.writer.camera.fps)
+        missed = round((gap.t_end_ns - gap.t_start_ns) * 1e-9 * self._fps)
         self._lose(replace(gap, lost_frames=missed))
 
     def _lose(self, gap: Gap) -> None:
