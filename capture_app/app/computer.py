@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,25 +72,28 @@ class KeepAwake:
     def __init__(self, command: tuple[str, ...] = _KEEP_AWAKE) -> None:
         self._command = command
         self._child: subprocess.Popen | None = None
+        self._lock = threading.Lock()
 
     @property
     def held(self) -> bool:
         return self._child is not None and self._child.poll() is None
 
     def begin(self) -> None:
-        if self.held:
-            return
-        try:
-            quiet = subprocess.DEVNULL
-            self._child = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet)
-        except OSError:
-            self._child = None
+        with self._lock:
+            if self.held:
+                return
+            try:
+                quiet = subprocess.DEVNULL
+                self._child = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet)
+            except OSError:
+                self._child = None
 
     def end(self) -> None:
-        if self._child is not None:
-            self._child.stdin.close()  # `cat` ends, and with it the lock
-            self._child.wait()
-            self._child = None
+        with self._lock:
+            if self._child is not None:
+                self._child.stdin.close()  # `cat` ends, and with it the lock
+                self._child.wait()
+                self._child = None
 
 
 def _read(path: Path) -> str:

@@ -132,9 +132,7 @@ def test_a_running_feed_goes_on_after_the_recording(tmp_path, make_frame, make_c
     assert not feed.status.connected
 
 
-def test_a_running_camera_is_recorded_while_a_busy_disk_makes_the_files(
-    tmp_path, make_frame, make_camera, monkeypatch
-):
+def test_a_running_camera_is_recorded_while_a_busy_disk_makes_the_files(tmp_path, make_frame, make_camera, monkeypatch):
     """The first frame is the next one after start() was called, however long the files take."""
     making, gate = threading.Event(), threading.Event()
 

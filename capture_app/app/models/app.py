@@ -67,7 +67,8 @@ class AppModel(ViewModel):
         self.recording.failed.connect(self._on_recording_failed)
         self.review.done.connect(self._on_reviewed)
         self.cut.done.connect(self._on_cut)
-        for model in (self.review, self.cut, self.upload, self.settings):
+        self.review.failed.connect(self._on_review_failed)
+        for model in (self.cut, self.upload, self.settings):
             model.failed.connect(self.tell_error)
 
     def start(self) -> None:
@@ -79,9 +80,8 @@ class AppModel(ViewModel):
         """Save what is being recorded, and end."""
         self._timer.stop()
         self.upload.stop()
-        if self.recording.state.phase == "running":
-            self.recording.stop()
         self.services.background.close()
+        self.recording.close()
 
     @Slot()
     def tick(self) -> None:
@@ -216,6 +216,12 @@ class AppModel(ViewModel):
         self._update(screen=self._after_review)
         self._tell(result)
         self._ticks = 0
+
+    def _on_review_failed(self, text: str) -> None:
+        """A recording that cannot even be looked at stays where it is."""
+        self.tell_error(text)
+        if self.review.state.review is None:
+            self.show("ready")
 
     def _on_cut(self) -> None:
         self.review.open(self.review.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -80,6 +81,13 @@ class RecordingModel(ViewModel):
         if self.state.phase == "running":
             self._update(phase="saving")
             self._services.background.run(self._finish, self._on_finished, self._on_not_finished)
+
+    def close(self) -> None:
+        """The app ends: save what is being recorded, and wait for it."""
+        if self._recorder is not None:
+            with contextlib.suppress(UserError):  # what the disk refuses is repaired at the next start
+                self._finish()
+            self._services.keep_awake.end()
 
     @Slot()
     def look(self) -> None:

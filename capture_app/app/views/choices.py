@@ -43,7 +43,8 @@ class ChoiceView(QWidget):
             self.back = tall_button(self.tr("Back"), "quiet", "back", back)
             self.back.setFixedSize(120, TOUCH_PX)
             head.insert(0, self.back)
-        parts = [row(*head)]
+        self.head = row(*head)
+        parts = [self.head]
         if note:
             parts.append(label(note, "body", wrap=True))
         self.setLayout(column(*parts, scroller(content), margins=(MARGIN_PX,) * 4))
@@ -57,18 +58,13 @@ class ParticipantView(ChoiceView):
         super().__init__(self.tr("Who are you?"), state.consent, state.participants, chosen, 4, choose, None)
 
 
-class TaskView(QWidget):
+class TaskView(ChoiceView):
     """The tasks, and who records, which can be changed when the device changes hands."""
 
     def __init__(self, app: AppModel) -> None:
-        super().__init__()
-        state = app.ready.state
-        self.choices = ChoiceView(
-            self.tr("What will you do?"), "", state.tasks, state.task, 2, app.choose_task, lambda: app.show("ready")
-        )
-        self.person = button(
-            self.tr("I am not {0}").format(state.participant), "quiet", "person", lambda: app.show("participant")
-        )
+        state, back = app.ready.state, lambda: app.show("ready")
+        super().__init__(self.tr("What will you do?"), "", state.tasks, state.task, 2, app.choose_task, back)
+        not_me = self.tr("I am not {0}").format(state.participant)
+        self.person = button(not_me, "quiet", "person", lambda: app.show("participant"))
         self.person.setFixedHeight(TOUCH_PX)
-        self.setLayout(column(self.choices, row(None, self.person), gap=0, margins=(0, 0, MARGIN_PX, 8)))
-        self.layout().setStretch(0, 1)
+        self.head.addWidget(self.person)

@@ -216,7 +216,8 @@ def open_app(qt, tmp_path, camera, gripper):
 
     yield make
     for app in opened:
-        app.close()
+        if app.window.isVisible():
+            app.close()
         app.deleteLater()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 

@@ -265,3 +265,23 @@ def test_the_computer_is_kept_awake_while_recording(screen):
     screen.wait(lambda: awake.held)
     stop(screen)
     screen.wait(lambda: not awake.held)
+
+
+def test_a_recording_that_cannot_be_looked_at_stays_and_the_app_goes_on(screen, tmp_path):
+    broken = tmp_path / "sessions" / "broken" / "blobs"
+    broken.mkdir(parents=True)
+    (broken / "000000.wgb").write_bytes(b"nothing")
+    screen.wait(lambda: screen.model.ready.state.to_review == 1)
+    screen.tap(screen.view.review)
+    screen.wait(lambda: screen.model.state.notice is not None and screen.model.state.screen == "ready")
+    assert screen.model.state.notice.kind == "error"
+    assert (broken / "000000.wgb").read_bytes() == b"nothing"
+    start(screen)
+    stop(screen)
+
+
+def test_closing_the_app_in_the_moment_of_the_tap_leaves_a_whole_recording(screen, tmp_path):
+    screen.tap(screen.view.record)
+    screen.app.close()
+    sessions = screen.model.services.library.sessions()
+    assert [check_session(path).status for path in sessions] == [Status.GOOD]

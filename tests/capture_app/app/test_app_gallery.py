@@ -53,8 +53,6 @@ def recording(tmp_path_factory, frames) -> Path:
         from digital_twin.app_twin import kitchen
         from digital_twin.demonstrator.take import TakeConfig, record_take
 
-        if os.environ.get("TAKE1"):
-            return Path("/tmp/take1")
         record_take(path, TakeConfig(kitchen(seed=7, picks=3), fps=6.0))
         return path
     with SessionWriter(path, replace_fps(frames)) as out:
