@@ -137,10 +137,10 @@ def test_a_running_camera_is_recorded_while_a_busy_disk_makes_the_files(tmp_path
     making, gate = threading.Event(), threading.Event()
 
     class SlowRecording(recorder_module.Recording):
-        def __init__(self, *args):
+        def __init__(self, *args, **options):
             making.set()
             gate.wait(20)
-            super().__init__(*args)
+            super().__init__(*args, **options)
 
     monkeypatch.setattr(recorder_module, "Recording", SlowRecording)
     numbers = iter(range(8))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from conftest import DeskCamera, DeskGripper
+from desk import DeskCamera, DeskGripper
 from PySide6.QtCore import QTimer
 
 from benchmarks.clip import clip

@@ -6,48 +6,26 @@ import threading
 from types import SimpleNamespace
 
 import pytest
+from desk import assert_whole
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
 from capture_app.app import computer
 from wildgrasp.errors import UserError
 from wildgrasp.sessions import recorder as recorder_module
-from wildgrasp.sessions.check import Status, check_session
 from wildgrasp.sessions.recorder import RecorderConfig
 from wildgrasp.sessions.session import Session
 
 
-def start(screen):
-    screen.tap(screen.view.record)
-    screen.wait(lambda: screen.model.recording.state.phase == "running", "the recording")
-
-
-def stop(screen):
-    screen.tap(screen.view.stop)
-    screen.wait_for("review")
-    screen.wait(lambda: screen.model.review.state.review is not None, "the review")
-    return screen.model.review.path
-
-
-def pick(screen, gripper):
-    """Press until the app has counted it, and let go."""
-    before = screen.model.recording.state.picks
-    gripper.press(True)
-    screen.wait(lambda: screen.model.recording.state.picks == before + 1, "a pick")
-    gripper.rest(400)
-    gripper.press(False)
-    gripper.rest(600)  # a thumb that bounces would be quicker
-
-
 def test_record_pick_mark_label_and_keep(screen, gripper):
-    start(screen)
+    screen.start()
     view = screen.view
     assert not view.mark.isEnabled()  # nothing to mark yet
-    pick(screen, gripper)
-    pick(screen, gripper)
+    screen.pick(gripper)
+    screen.pick(gripper)
     screen.tap(view.mark)
     screen.wait(lambda: screen.model.recording.state.marks == 1)
-    path = stop(screen)
+    path = screen.stop()
     state = screen.model.review.state
     assert [pick.outcome for pick in state.review.picks] == ["", "dropped"]
     assert state.selected == 0
@@ -58,7 +36,7 @@ def test_record_pick_mark_label_and_keep(screen, gripper):
     screen.tap(screen.view.outcomes["empty"])
     screen.tap(screen.view.keep)
     screen.wait_for("ready")
-    assert check_session(path, deep=True).status is Status.GOOD
+    assert_whole(path)
     with Session(path) as session:
         assert [label["outcome"] for label in session.meta["outcomes"]] == ["held", "empty"]
         presses = [event.t_ns for event in session.events() if event.kind == "press"]
@@ -70,18 +48,18 @@ def test_record_pick_mark_label_and_keep(screen, gripper):
 
 
 def test_the_hardware_button_never_stops_a_recording(screen, gripper):
-    start(screen)
+    screen.start()
     for down in (True, False, True, False):
         gripper.press(down)
         gripper.rest(100)
     assert screen.model.state.screen == "recording"
     assert screen.model.recording.state.phase == "running"
-    stop(screen)
+    screen.stop()
 
 
 def test_discard_asks_once_and_can_be_undone_until_the_next_recording(screen, gripper):
-    start(screen)
-    path = stop(screen)
+    screen.start()
+    path = screen.stop()
     screen.tap(screen.view.discard)
     question = screen.app.window.question
     screen.tap(question.no)
@@ -92,23 +70,23 @@ def test_discard_asks_once_and_can_be_undone_until_the_next_recording(screen, gr
     assert not path.exists()
     screen.tap(screen.app.window.notice.undo)
     screen.wait_for("review")
-    assert check_session(path).status is Status.GOOD
+    assert_whole(path)
     screen.wait(lambda: screen.model.review.state.review is not None)
     screen.tap(screen.view.discard)
     screen.tap(question.yes)
     screen.wait_for("ready")
     screen.wait(lambda: screen.model.ready.state.can_record)
-    start(screen)
+    screen.start()
     library = screen.model.services.library
     screen.wait(lambda: library.discarded() is None, "the trash to be emptied")
     assert screen.model.state.notice is None
-    stop(screen)
+    screen.stop()
 
 
 def test_a_part_is_cut_out_with_two_taps_and_a_question(screen, gripper):
-    start(screen)
-    pick(screen, gripper)
-    path = stop(screen)
+    screen.start()
+    screen.pick(gripper)
+    path = screen.stop()
     frames = screen.model.review.state.review.frames
     screen.tap(screen.view.cut)
     screen.wait_for("cut")
@@ -127,7 +105,7 @@ def test_a_part_is_cut_out_with_two_taps_and_a_question(screen, gripper):
     review = screen.model.review.state.review
     assert 0.3 * frames < review.frames < 0.7 * frames
     assert review.cuts == 1
-    assert check_session(path, deep=True).status is Status.GOOD
+    assert_whole(path)
     with Session(path) as session:
         assert [gap.reason for gap in session.gaps() if gap.source == "person"] == ["privacy"]
 
@@ -138,34 +116,32 @@ def test_the_camera_is_pulled_and_plugged_in_again(screen, camera):
     assert not screen.view.record.isEnabled()
     camera.plug()
     screen.wait(lambda: screen.model.ready.state.can_record)
-    start(screen)
-    screen.wait(lambda: screen.model.recording._recorder.status().frames > 5)
+    screen.start()
+    screen.more_frames(5)
     camera.pull()
     screen.wait(lambda: screen.model.recording.state.camera_missing)
     camera.plug()
     screen.wait(lambda: not screen.model.recording.state.camera_missing)
-    frames = screen.model.recording._recorder.status().frames
-    screen.wait(lambda: screen.model.recording._recorder.status().frames > frames + 5)
-    path = stop(screen)
+    screen.more_frames(5)
+    path = screen.stop()
     assert "camera" in screen.model.review.state.health
-    assert check_session(path).status is Status.GOOD
+    assert_whole(path)
     with Session(path) as session:
         assert any(gap.source == "camera" and "unplugged" in gap.reason for gap in session.gaps())
 
 
 def test_the_gripper_is_pulled_and_plugged_in_again(screen, gripper):
-    start(screen)
-    pick(screen, gripper)
+    screen.start()
+    screen.pick(gripper)
     gripper.pull()
     screen.wait(lambda: screen.model.recording.state.gripper_missing)
-    frames = screen.model.recording._recorder.status().frames
-    screen.wait(lambda: screen.model.recording._recorder.status().frames > frames + 5)
+    screen.more_frames(5)
     gripper.plug()
     screen.wait(lambda: not screen.model.recording.state.gripper_missing)
-    pick(screen, gripper)
-    path = stop(screen)
+    screen.pick(gripper)
+    path = screen.stop()
     assert screen.model.review.state.health[0] == "gripper"
-    assert check_session(path).status is Status.GOOD
+    assert_whole(path)
     with Session(path) as session:
         assert [event.kind for event in session.events() if event.kind.startswith("link")] == ["link_lost", "link_back"]
         assert len(screen.model.review.state.review.picks) == 2
@@ -177,8 +153,8 @@ def test_a_full_disk_ends_the_recording_and_keeps_it(open_app, monkeypatch):
     screen.tap(screen.view.buttons["P01"])
     screen.wait_for("ready")
     screen.wait(lambda: screen.model.ready.state.can_record)
-    start(screen)
-    screen.wait(lambda: screen.model.recording._recorder.status().frames > 5)
+    screen.start()
+    screen.more_frames(5)
     full = SimpleNamespace(disk_usage=lambda _: SimpleNamespace(free=1000))
     monkeypatch.setattr(recorder_module, "shutil", full)
     monkeypatch.setattr(computer, "shutil", full)
@@ -186,7 +162,7 @@ def test_a_full_disk_ends_the_recording_and_keeps_it(open_app, monkeypatch):
     screen.wait(lambda: screen.model.review.state.review is not None)
     assert screen.model.review.state.health[0] == "disk_full"
     path = screen.model.review.path
-    assert check_session(path).status is Status.GOOD
+    assert_whole(path)
     screen.tap(screen.view.keep)
     screen.wait_for("ready")
     screen.wait(lambda: screen.model.ready.state.missing == "disk")
@@ -247,23 +223,23 @@ def test_the_whole_of_ready_with_the_keyboard(screen):
 
 
 def test_recording_goes_on_when_nothing_is_painted(screen):
-    start(screen)
+    screen.start()
     screen.app.window.hide()
-    frames = screen.model.recording._recorder.status().frames
+    frames = screen.frames()
     over = threading.Event()
-    while screen.model.recording._recorder.status().frames < frames + 10:
+    while screen.frames() < frames + 10:
         over.wait(0.01)  # the screen's thread does nothing at all
     screen.app.window.show()
     QTest.qWaitForWindowExposed(screen.app.window)
-    stop(screen)
+    screen.stop()
 
 
 def test_the_computer_is_kept_awake_while_recording(screen):
     awake = computer.KeepAwake(("cat",))
     object.__setattr__(screen.model.services, "keep_awake", awake)
-    start(screen)
+    screen.start()
     screen.wait(lambda: awake.held)
-    stop(screen)
+    screen.stop()
     screen.wait(lambda: not awake.held)
 
 
@@ -276,12 +252,13 @@ def test_a_recording_that_cannot_be_looked_at_stays_and_the_app_goes_on(screen, 
     screen.wait(lambda: screen.model.state.notice is not None and screen.model.state.screen == "ready")
     assert screen.model.state.notice.kind == "error"
     assert (broken / "000000.wgb").read_bytes() == b"nothing"
-    start(screen)
-    stop(screen)
+    screen.start()
+    screen.stop()
 
 
 def test_closing_the_app_in_the_moment_of_the_tap_leaves_a_whole_recording(screen, tmp_path):
     screen.tap(screen.view.record)
     screen.app.close()
     sessions = screen.model.services.library.sessions()
-    assert [check_session(path).status for path in sessions] == [Status.GOOD]
+    assert len(sessions) == 1
+    assert_whole(sessions[0])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
 import pytest
+from desk import PERIOD_NS, record_frames
 
 from benchmarks.clip import INFO
 from capture_app.app.library import Library
@@ -16,17 +16,7 @@ from wildgrasp.sessions.events import GripperEvent
 from wildgrasp.sessions.session import Session
 from wildgrasp.sessions.writer import SessionWriter
 
-PERIOD_NS = 33_333_333
 NOON = datetime(2026, 11, 20, 12, 0, 0)
-
-
-def record_frames(path: Path, frames, events=()) -> Path:
-    with SessionWriter(path, replace(INFO, depth_scale=frames[0].depth_scale)) as out:
-        for i, frame in enumerate(frames):
-            out.add_frame(replace(frame, t_host_ns=i * PERIOD_NS))
-        for event in events:
-            out.add_event(event)
-    return path
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from test_app_flow import pick, start, stop
 
 from capture_app.app import monitor
 from capture_app.app.computer import Network, Power
@@ -63,9 +62,9 @@ def row_of(screen, path):
 
 
 def test_record_picks_stop_review_upload_and_free_the_disk(screen, gripper, lab):
-    start(screen)
-    pick(screen, gripper)
-    path = stop(screen)
+    screen.start()
+    screen.pick(gripper)
+    path = screen.stop()
     screen.tap(screen.view.outcomes["held"])
     screen.tap(screen.view.keep)
     screen.wait_for("ready")
@@ -85,9 +84,9 @@ def test_record_picks_stop_review_upload_and_free_the_disk(screen, gripper, lab)
 
 
 def test_the_server_goes_and_comes_back(screen, gripper, lab):
-    start(screen)
-    screen.wait(lambda: screen.model.recording._recorder.status().frames > 60)
-    path = stop(screen)
+    screen.start()
+    screen.more_frames(60)
+    path = screen.stop()
     lab.kill()
     screen.tap(screen.view.keep)
     screen.wait_for("ready")
@@ -102,8 +101,8 @@ def test_the_server_goes_and_comes_back(screen, gripper, lab):
 def test_nothing_is_uploaded_while_recording_paused_or_on_a_phones_data(screen, gripper, network):
     model = screen.model
     network["now"] = Network(True, False, "wwan0")
-    start(screen)
-    path = stop(screen)
+    screen.start()
+    path = screen.stop()
     screen.tap(screen.view.keep)
     screen.wait_for("ready")
     screen.tap(screen.view.upload)
@@ -116,9 +115,9 @@ def test_nothing_is_uploaded_while_recording_paused_or_on_a_phones_data(screen, 
     network["now"] = Network(True, True, "wlan0")
     screen.wait(lambda: model.services.monitor.snapshot.network.wifi)
     screen.tap(view.back)
-    start(screen)
+    screen.start()
     screen.wait(lambda: model.upload.state.held_by == "recording")
-    stop(screen)
+    screen.stop()
     screen.tap(screen.view.keep)
     screen.wait_for("ready")
     assert row_of(screen, path).state == "waiting"
@@ -130,8 +129,8 @@ def test_nothing_is_uploaded_while_recording_paused_or_on_a_phones_data(screen, 
 def test_what_waits_can_still_be_opened_and_discarded(screen, network):
     model = screen.model
     network["now"] = Network(False, False)
-    start(screen)
-    path = stop(screen)
+    screen.start()
+    path = screen.stop()
     screen.tap(screen.view.keep)
     screen.wait_for("ready")
     screen.tap(screen.view.upload)
