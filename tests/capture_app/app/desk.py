@@ -210,7 +210,8 @@ class Screen:
 def assert_whole(path: Path) -> None:
     """A good session. An overloaded machine makes the simulated board skip time, which its clock's fit then follows."""
     report = check_session(path, deep=True)
-    assert [f.text for f in report.findings if f.status is not Status.GOOD and "servo goes back" not in f.text] == []
+    faults = [f.text for f in report.findings if f.status is not Status.GOOD and "servo goes back" not in f.text]
+    assert not faults, faults
 
 
 def record_frames(path: Path, frames, events=()) -> Path:
