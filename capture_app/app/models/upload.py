@@ -81,7 +81,8 @@ class UploadModel(ViewModel):
         self._target_file = target_file
         self._config = config or UploadConfig()
         self._target = None
-        self._current: UploadItem | None = None  # told by the uploader's thread
+        self._current: UploadItem | None = None  # told by the uploader's thread, as is …
+        self._last_problem = ""  # … why the server is waited for
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._try_again_s = self._read_s = 0.0
@@ -155,14 +156,12 @@ class UploadModel(ViewModel):
     def _upload(self, uploader: Uploader, stop: threading.Event) -> None:
         try:
             uploader.run(stop, self._on_progress)
+            self._last_problem = ""
         except UserError as error:
             self._try_again_s = time.monotonic() + TRY_AGAIN_S
-            self._current = None
             self._last_problem = str(error)
-        else:
-            self._last_problem = ""
-
-    _last_problem = ""
+        finally:
+            self._current = None
 
     def _on_progress(self, item: UploadItem) -> None:
         self._current = item

@@ -62,7 +62,6 @@ class Timeline(QWidget):
             painter.setBrush(QColor(COLORS["record"]))
             painter.drawRect(cut)
             painter.setBrush(Qt.BrushStyle.BDiagPattern)
-            painter.setBrush(painter.brush())
             painter.drawRect(cut)
         x = self._x(self._position_s)
         painter.setBrush(QColor(COLORS["focus" if self.hasFocus() else "text"]))

@@ -192,29 +192,13 @@ def clear(box: QBoxLayout) -> None:
 
 
 class HoldButton(QPushButton):
-    """Does something when it is held: ``held``. A tap alone is ``tapped``."""
+    """Does something when it is held, and nothing when it is tapped."""
 
     held = Signal()
-    tapped = Signal()
 
-    def __init__(self, text: str = "") -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.setAccessibleName(text)
         self._timer = QTimer(self, singleShot=True, interval=HOLD_MS)
-        self._timer.timeout.connect(self._on_time)
-        self._was_held = False
-        self.pressed.connect(self._begin)
-        self.released.connect(self._end)
-
-    def _begin(self) -> None:
-        self._was_held = False
-        self._timer.start()
-
-    def _end(self) -> None:
-        self._timer.stop()
-        if not self._was_held:
-            self.tapped.emit()
-
-    def _on_time(self) -> None:
-        self._was_held = True
-        self.held.emit()
+        self._timer.timeout.connect(self.held)
+        self.pressed.connect(self._timer.start)
+        self.released.connect(self._timer.stop)

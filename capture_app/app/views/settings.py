@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QButtonGroup, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
@@ -33,9 +35,8 @@ _SIGNS = {
 class HealthPage(QWidget):
     """A line for everything that was looked at."""
 
-    def __init__(self, model) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._model = model
         self._lines: dict[str, tuple[QLabel, QLabel, QLabel]] = {}
         self._content = QWidget()
         self._box = QVBoxLayout(self._content)
@@ -93,10 +94,8 @@ class HealthPage(QWidget):
 class GripperPage(QWidget):
     """Open and close the fingers, and see what the servo says."""
 
-    def __init__(self, model) -> None:
+    def __init__(self, move: Callable[[str], None]) -> None:
         super().__init__()
-        self._model = model
-        move = model.move_fingers
         self.open = tall_button(self.tr("Open"), "plain", None, lambda: move("open"))
         self.close_fingers = tall_button(self.tr("Close"), "plain", None, lambda: move("close"))
         self.auto = tall_button(self.tr("Button decides"), "plain", None, lambda: move("auto"))
@@ -141,7 +140,7 @@ class GripperPage(QWidget):
 
 
 class StoragePage(QWidget):
-    def __init__(self, model) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self._values = {name: label(role="heading", wrap=name == "folder") for name in ("free", "sessions", "folder")}
         lines = column(
@@ -161,11 +160,11 @@ class StoragePage(QWidget):
 
 
 class LanguagePage(QWidget):
-    def __init__(self, model) -> None:
+    def __init__(self, choose: Callable[[str], None]) -> None:
         super().__init__()
         self.buttons = {}
         for code, name in LANGUAGES.items():
-            each = button(name, "plain", None, lambda code=code: model.choose_language(code))
+            each = button(name, "plain", None, lambda code=code: choose(code))
             each.setCheckable(True)
             each.setFixedHeight(TOUCH_PX)
             self.buttons[code] = each
@@ -195,8 +194,8 @@ class SettingsView(QWidget):
             group.addButton(each)
         for each in (self.back, *self.tabs.values()):
             each.setFixedSize(232, TOUCH_PX)
-        self.health, self.gripper = HealthPage(self._model), GripperPage(self._model)
-        self.storage, self.language = StoragePage(self._model), LanguagePage(self._model)
+        self.health, self.gripper = HealthPage(), GripperPage(self._model.move_fingers)
+        self.storage, self.language = StoragePage(), LanguagePage(self._model.choose_language)
         self._pages = QStackedWidget()
         for page in (self.health, self.gripper, self.storage, self.language):
             self._pages.addWidget(page)
