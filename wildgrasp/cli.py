@@ -41,6 +41,7 @@ VERBS: dict[str, Verb] = {
     "ingest-server start": Verb("wildgrasp.ingest.commands:start", "ingest", "Run a lab's server for uploads"),
     "ingest-server add-device": Verb("wildgrasp.ingest.commands:add_device", "upload", "Let a device upload"),
     "ingest-server remove-device": Verb("wildgrasp.ingest.commands:remove_device", "upload", "Take its key back"),
+    "ingest-server receive": Verb("wildgrasp.ingest.commands:receive", "upload", "Uploads, compared, become sessions"),
     "process": Verb("processing.commands:process", "processing", "Sessions gain trajectories, attempts and masks"),
     "train": Verb("grasp_policy.commands:train", "policy", "Processed sessions become a policy checkpoint"),
     "run": Verb("robot_runner.commands:run", "robot,policy", "A policy grasps with a UR5 and an RG2"),

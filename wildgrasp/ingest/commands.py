@@ -7,10 +7,14 @@ import threading
 from pathlib import Path
 
 import tyro
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.progress import DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from wildgrasp.ingest.access import BUCKET, Access, IngestError
 from wildgrasp.ingest.front import TlsFront
-from wildgrasp.ingest.server import LOOPBACK, IngestServer
+from wildgrasp.ingest.receive import receive as take
+from wildgrasp.ingest.server import LOOPBACK, IngestServer, admin_client
 from wildgrasp.upload.target import save_target
 
 WATCH_S = 0.5
@@ -48,8 +52,7 @@ def start(
         if front is not None:
             front.close()
     finally:
-        print("Stopping; this takes some seconds.")
-        server.stop()
+        server.kill()
 
 
 def add_device(
@@ -85,6 +88,38 @@ def remove_device(folder: tyro.conf.Positional[Path], name: tyro.conf.Positional
     Access(folder).remove_device(name)
     (folder / "devices" / f"{name}.toml").unlink(missing_ok=True)
     print(f"{name} cannot upload any more.")
+
+
+def receive(
+    folder: tyro.conf.Positional[Path],
+    out: Path | None = None,
+    device: str = "",
+    endpoint: str = f"http://{LOOPBACK}:8333",
+    ca_file: str = "",
+) -> int:
+    """Read back every session that has arrived whole and compare it with its manifest. Exit code 1: one is damaged.
+
+    Args:
+        folder: the server's folder, which holds the administrator's key.
+        out: put the sessions that are not there yet into this folder, as DEVICE/SESSION; default: only compare.
+        device: of this device only; default: of all.
+        endpoint: the running server's address.
+        ca_file: the certificate of the lab's own authority, where the endpoint is https://.
+    """
+    client = admin_client(Access(folder), endpoint, ca_file)
+    good = True
+    columns = (TextColumn("Reading"), DownloadColumn(), TransferSpeedColumn())
+    try:
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task("Reading", total=None)
+            for verdict in take(client, out, device, lambda amount: progress.advance(task, amount)):
+                good &= verdict.good
+                word = "whole" if verdict.good else "DAMAGED"
+                progress.console.print(f"{verdict.device}/{verdict.session}: {word}: {verdict.text}", markup=False)
+    except (BotoCoreError, ClientError) as error:
+        text = f"The server at {endpoint} does not answer as it should ({type(error).__name__}). Does it run?"
+        raise IngestError(text) from None
+    return 0 if good else 1
 
 
 def _watch(server: IngestServer) -> None:

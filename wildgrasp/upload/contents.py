@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +65,11 @@ def check_name(name: str) -> None:
     """Raises SessionRefusedError for names that are no plain file name everywhere."""
     if not _NAME.fullmatch(name) or name in (".", "..") or len(name) > 200 or name.endswith(" "):
         raise SessionRefusedError(f"The name {name!r} cannot be uploaded. Use letters, digits, '-', '_' and '.'.")
+
+
+def same_recording(files: Mapping[str, int], others: Mapping[str, int]) -> bool:
+    """Whether two listings (size by path) hold the same recorded files, whatever was added to them."""
+    return {p: n for p, n in files.items() if _rank(p) == 0} == {p: n for p, n in others.items() if _rank(p) == 0}
 
 
 def _rank(path: str) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from wildgrasp.sessions.layout import FolderLock
 from wildgrasp.sessions.session import Session
-from wildgrasp.upload.contents import list_files
+from wildgrasp.upload.contents import list_files, same_recording
 from wildgrasp.upload.database import transaction
 from wildgrasp.upload.errors import QueueBusyError, SessionRefusedError, UploadError
 
@@ -53,19 +53,24 @@ class UploadQueue:
     # --- for people and apps ---
 
     def add(self, session_path: Path) -> UploadItem:
-        """Let a session wait for upload; one that failed waits again, one that is uploaded stays so.
+        """Let a session wait for upload; one that failed waits again. One that is uploaded stays so, unless another
+        recording has its name now.
 
         Quick: whether the recording is whole is looked at when its upload begins. Raises SessionRefusedError for a
         folder that is no session, is being recorded, was cut off, or holds links; SessionError where it is damaged.
         """
         session = Path(session_path).resolve()
-        size = _looked_at(session)
+        files = _looked_at(session)
         with transaction(self.path) as db:
-            db.execute(
-                "INSERT INTO sessions (path, state, bytes) VALUES (?, ?, ?) ON CONFLICT (path) DO UPDATE "
-                "SET state = excluded.state, bytes = excluded.bytes, problem = '' WHERE state = ?",
-                (self._stored(session), WAITING, size, FAILED),
-            )
+            row = db.execute("SELECT id, state FROM sessions WHERE path = ?", (self._stored(session),)).fetchone()
+            if row is None:
+                sql = "INSERT INTO sessions (state, bytes, path) VALUES (?, ?, ?)"
+            elif row["state"] == FAILED or (row["state"] == UPLOADED and _is_another(db, row["id"], files)):
+                sql = "UPDATE sessions SET state = ?, bytes = ?, problem = '', uploaded_at = NULL WHERE path = ?"
+            else:
+                sql = None
+            if sql is not None:
+                db.execute(sql, (WAITING, sum(files.values()), self._stored(session)))
         return self.item(session)
 
     def items(self) -> list[UploadItem]:
@@ -183,15 +188,21 @@ class UploadQueue:
         return self.path.parent.resolve() / stored
 
 
-def _looked_at(session: Path) -> int:
-    """Bytes of a session that is finished and holds nothing but plain files."""
+def _is_another(db: sqlite3.Connection, number: int, files: dict[str, int]) -> bool:
+    """Whether what was recorded differs from what was uploaded. (What processing adds later is no reason.)"""
+    uploaded = db.execute("SELECT path, bytes FROM files WHERE session = ? AND path IS NOT NULL", (number,))
+    return not same_recording(files, {row["path"]: row["bytes"] for row in uploaded})
+
+
+def _looked_at(session: Path) -> dict[str, int]:
+    """Size by path of all files of a session that is finished and holds nothing but plain files."""
     FolderLock(session).release()  # raises while it is recorded
     if not session.is_dir() or not any(session.iterdir()):
         raise SessionRefusedError(f"{session} is no session.")
-    size = sum(size for _, size in list_files(session))
+    files = dict(list_files(session))
     with Session(session) as opened:
         if not opened.closed:
             raise SessionRefusedError(
                 f"{session} was cut off while it was recorded. It was kept; run `wildgrasp repair {session}` first."
             )
-    return size
+    return files

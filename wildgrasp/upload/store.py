@@ -107,8 +107,11 @@ class ObjectStore:
     def send(
         self, key: str, upload_id: str, part: PlannedPart, data: bytes, on_bytes: Callable[[int], None] = lambda _: None
     ) -> str:
-        """Send a part, whose checksum the server compares before it keeps it; returns its ETag."""
-        checksum = base64_of(part.sha256)
+        """Send a part, whose checksum the server compares before it keeps it; returns its ETag.
+
+        Raises what ``on_bytes`` raises, too.
+        """
+        checksum, body = base64_of(part.sha256), PartBody(data, on_bytes)
         try:
             with _told():
                 answer = self._client.upload_part(
@@ -116,11 +119,15 @@ class ObjectStore:
                     Key=key,
                     UploadId=upload_id,
                     PartNumber=part.number,
-                    Body=PartBody(data, on_bytes),
+                    Body=body,
                     ChecksumSHA256=checksum,
                 )
         except _NoSuchUploadError:
             raise ServerGoneError("The server has dropped an unfinished upload.") from None
+        except ServerGoneError:
+            if body.failure is not None:
+                raise body.failure from None
+            raise
         if "ChecksumSHA256" not in answer:
             raise UnverifiedError(
                 "The server confirms no SHA-256 checksums, so its copy cannot be verified. Nothing was deleted; the "

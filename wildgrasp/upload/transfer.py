@@ -73,7 +73,7 @@ def _transfer_file(
         if checksum is None:
             ledger.begun(file, None)
             raise KeyExistsError(
-                f"The server holds something else under the name {file.key}. It was not overwritten, and everything "
+                f"The server holds {file.key} already, from another upload. It was not overwritten, and everything "
                 f"here was kept. Rename the session's folder {session.name} and add it again."
             ) from None
     yield

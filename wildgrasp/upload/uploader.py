@@ -11,7 +11,7 @@ from pathlib import Path
 from wildgrasp.clocks import Clock, MonotonicClock
 from wildgrasp.errors import SessionError
 from wildgrasp.sessions.check import Status, check_session
-from wildgrasp.upload.contents import PART_BYTES, list_files, plan_file
+from wildgrasp.upload.contents import PART_BYTES, list_files, plan_file, same_recording
 from wildgrasp.upload.errors import ServerGoneError, SessionRefusedError, SessionUploadError, TargetError
 from wildgrasp.upload.ledger import Ledger
 from wildgrasp.upload.pacing import Backoff, Pacer
@@ -83,10 +83,18 @@ class Uploader:
     def _upload(self, session: Path, run: _Run) -> None:
         run.refresh()
         ledger = Ledger(self._queue, session, self._target)
-        if not (ledger.planned and all(file.checksum for file in ledger.files())):
+        if not self._arrived(session, ledger):
             self._plan(session, ledger, run)
             self._transfer(session, ledger, run)
         run.state(UPLOADED)
+
+    def _arrived(self, session: Path, ledger: Ledger) -> bool:
+        """Whether a cut came after the last answer, so that only the state was not noted."""
+        files = ledger.files()
+        if not ledger.planned or not all(file.checksum for file in files):
+            return False
+        sent = {file.path: sum(part.bytes for part in file.parts) for file in files if file.path is not None}
+        return same_recording(dict(list_files(session)), sent)
 
     def _plan(self, session: Path, ledger: Ledger, run: _Run) -> None:
         """Look at the session as it is now. After a cut too: it may have changed since, and reading is quick."""
@@ -109,8 +117,10 @@ class Uploader:
         while True:
             try:
                 for _ in transfer(session, ledger, self._store, run.sent):
-                    self._backoff.succeeded()
-                    run.refresh()
+                    # Only what has arrived is success: a line that lets requests through and no part must not be tried
+                    # for ever, at the cost of the person's data volume.
+                    if run.refresh():
+                        self._backoff.succeeded()
                     if self._stopped(run.stop):
                         raise _Stopped
                 return
@@ -155,13 +165,18 @@ class _Run:
         self._in_flight = self._told = 0
         self.refresh()
 
-    def refresh(self) -> None:
-        """Tell what the queue knows now."""
-        item = self._queue.item(self._session)
-        if item.bytes_sent != self._item.bytes_sent:
+    def refresh(self) -> bool:
+        """Tell what the queue knows now. Returns whether more has arrived, which ends any trouble there was."""
+        item, before = self._queue.item(self._session), self._item.bytes_sent
+        if item.bytes_sent != before:
             self._in_flight = self._told = 0
+        arrived = item.bytes_sent > before
+        if arrived and item.state == UPLOADING and item.problem:
+            self._queue.set_state(self._session, UPLOADING)
+            item = replace(item, problem="")
         self._item = item
         self._tell()
+        return arrived
 
     def sent(self, amount: int) -> None:
         """Some bytes of a part are about to leave."""

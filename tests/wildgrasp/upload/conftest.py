@@ -67,10 +67,10 @@ def device(make_device) -> UploadTarget:
 
 @pytest.fixture
 def make_session(tmp_path, camera_info, make_frame) -> Callable[..., Path]:
-    def make(name: str = "s1", extra_bytes: int = 0) -> Path:
+    def make(name: str = "s1", extra_bytes: int = 0, frames: int = 3) -> Path:
         path = tmp_path / "recordings" / name
         with SessionWriter(path, camera_info) as out:
-            for number in range(3):
+            for number in range(frames):
                 out.add_frame(make_frame(number))
         if extra_bytes:
             (path / "extra.bin").write_bytes(random.Random(name).randbytes(extra_bytes))

@@ -84,6 +84,20 @@ def test_a_session_added_again_after_changes_is_not_deleted_for_its_old_copy(que
         delete_local(queue, uploaded, agreed=True)
 
 
+def test_another_recording_under_an_old_name_is_not_taken_for_uploaded(queue, uploaded, make_session, make_uploader):
+    delete_local(queue, uploaded, agreed=True)
+    session = make_session(uploaded.session.name, frames=5)
+    assert queue.add(session).state == WAITING
+    make_uploader().run(threading.Event())
+    assert queue.item(session).state == FAILED
+    assert "Rename" in queue.item(session).problem
+
+
+def test_what_processing_adds_is_no_reason_to_upload_again(queue, uploaded):
+    (uploaded.session / "blobs" / "derived.wgb").write_bytes(b"x")
+    assert queue.add(uploaded.session).state == UPLOADED
+
+
 def test_a_session_in_use_stays(queue, uploaded):
     lock = FolderLock(uploaded.session)
     with pytest.raises(SessionError):

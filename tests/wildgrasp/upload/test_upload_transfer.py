@@ -146,6 +146,21 @@ def test_a_stop_takes_effect_within_a_part_and_the_rest_follows_later(
     assert same(session, admin)
 
 
+def test_an_error_of_the_watcher_is_not_taken_for_the_networks(queue, make_session, make_uploader):
+    session = make_session(extra_bytes=PART)
+    queue.add(session)
+
+    def broken(item) -> None:
+        if item.bytes_sent > 1_000_000:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(make_uploader(), on_progress=broken)
+    assert queue.item(session).state == "waiting"
+    run(make_uploader())
+    assert queue.item(session).state == "uploaded"
+
+
 def test_a_pause_from_elsewhere_stops_after_the_part_at_hand(queue, make_session, make_uploader):
     session = make_session(extra_bytes=2 * PART)
     queue.add(session)
@@ -250,7 +265,25 @@ def test_a_server_that_is_gone_is_waited_for_and_said(queue, make_session, make_
     run(make_uploader(), on_progress=restart_once)
     assert queue.item(session).state == "uploaded"
     assert any("does not answer" in item.problem for item in said)
+    assert queue.item(session).problem == ""
     assert same(session, admin)
+
+
+def test_a_line_that_lets_no_part_through_is_not_tried_for_ever(queue, make_session, make_uploader, monkeypatch):
+    """Small requests succeed in between, so that only parts that arrive may count as success."""
+    session = make_session()
+    queue.add(session)
+    uploader, tried = make_uploader(patience_s=600), []
+
+    def cut(*_args) -> str:
+        tried.append(1)
+        raise ServerGoneError("The connection was cut.")
+
+    monkeypatch.setattr(uploader._store, "send", cut)
+    with pytest.raises(ServerGoneError, match="connection was cut"):
+        run(uploader)
+    assert 10 < len(tried) < 30
+    assert queue.item(session).state == "waiting"
 
 
 def test_patience_ends_with_a_clear_error_and_the_session_waits(queue, make_session, make_uploader):
@@ -295,3 +328,14 @@ def test_a_file_that_became_a_link_is_not_followed(queue, make_session, device, 
     (session / "extra.bin").symlink_to(secret)
     with pytest.raises(SessionChangedError, match=r"extra\.bin is a link"):
         list(transfer(session, ledger, ObjectStore(device)))
+
+
+def test_a_cut_after_the_last_answer_sends_nothing_again(queue, make_session, make_uploader, proxy):
+    session = make_session(extra_bytes=1000)
+    queue.add(session)
+    run(make_uploader(port=proxy.port))
+    sent = proxy.bytes_up
+    queue.set_state(session, "uploading")  # the power went before the state was noted
+    run(make_uploader(port=proxy.port))
+    assert queue.item(session).state == "uploaded"
+    assert proxy.bytes_up == sent
