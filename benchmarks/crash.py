@@ -1,8 +1,9 @@
 """How much does a killed recorder lose?
 
 A child process records one session after the other through the real :class:`Recorder`, with a camera at 30 frames per
-second; it is killed with SIGKILL at a random moment, again and again. After each kill every session is checked,
-repaired where that is needed, and compared with what the camera had delivered.
+second, on a machine that is busy besides; it is killed with SIGKILL at a random moment, again and again. After each
+kill every session is checked, repaired where that is needed, and compared with what the camera had delivered. Then the
+disk fails at every write and every sync, and the power there too (``disk_faults.py``).
 
     python -m benchmarks.crash --kills 200 --json crash.json
 """
@@ -17,6 +18,8 @@ import shutil
 import signal
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from ctypes import c_int64
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +29,7 @@ import numpy as np
 import tyro
 from rich.progress import track
 
+from benchmarks import disk_faults
 from benchmarks.clip import INFO, clip
 from wildgrasp.cameras.base import CameraInfo, RGBDFrame
 from wildgrasp.clocks import Clock, MonotonicClock
@@ -125,8 +129,30 @@ def last_kept_ns(session: Path, start_ns: int) -> int:
         return start_ns - FRAME_NS
 
 
+@contextmanager
+def busy(processes: int) -> Iterator[None]:
+    """Other work on the machine: processes that each want a whole core."""
+    context = multiprocessing.get_context("fork")
+    others = [context.Process(target=_keep_busy, daemon=True) for _ in range(processes)]
+    for other in others:
+        other.start()
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.join()
+
+
+def _keep_busy() -> None:
+    while True:
+        sum(range(100_000))
+
+
 def main(
     kills: int = 200,
+    load: int = os.cpu_count() or 1,
+    every: int = 1,
     seed: int = 0,
     json_file: JsonFile = None,
     folder: Path | None = None,
@@ -135,21 +161,29 @@ def main(
 
     Args:
         kills: how often.
+        load: processes that each want a whole core beside the recorder.
+        every: take every n-th fault of the disk only.
         json_file: where to write the figures.
         folder: where to record; default: a temporary folder.
     """
     rng, frames, outcome = random.Random(seed), clip(10), Outcome()
     root = Path(tempfile.mkdtemp(prefix="wildgrasp-crash-", dir=folder))
     try:
-        for number in track(range(kills), "Killing"):
-            place = root / f"{number:04d}"
-            place.mkdir()
-            kill_once(place, frames, rng, outcome)
-            shutil.rmtree(place)
+        with busy(load):
+            for number in track(range(kills), "Killing"):
+                place = root / f"{number:04d}"
+                place.mkdir()
+                kill_once(place, frames, rng, outcome)
+                shutil.rmtree(place)
     finally:
         shutil.rmtree(root, ignore_errors=True)
-    for name, value in vars(outcome).items():
-        print(f"{name:>24}  {np.round(value, 3)}")
+    faults = disk_faults.run(every)
+    for title, found in (("killed at random", outcome), ("faults of the disk", faults)):
+        print(title)
+        for name, value in vars(found).items():
+            print(f"{name:>28}  {np.round(value, 3)}")
+    outcome.closed_sessions_lost += faults.closed_sessions_lost
+    outcome.open_seconds_lost_max = max(outcome.open_seconds_lost_max, faults.seconds_lost_max)
     if json_file is not None:
         keys = ("kills", "closed_sessions_lost", "open_seconds_lost_max")
         json_file.write_text(json.dumps({key: getattr(outcome, key) for key in keys}, indent=2))

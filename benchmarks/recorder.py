@@ -1,7 +1,8 @@
 """What does recording cost? The recorder beside librealsense's own, on the same frames at 30 per second.
 
-Each runs in a process of its own; the frames are made before the measurement, so what is counted is encoding, copying
-and writing. librealsense records its software device (``.db3``).
+Each runs in a process of its own. The frames are made before the measurement, and what delivering them costs without
+a recorder is measured too and taken off, so what is counted is encoding, copying and writing. librealsense records its
+software device (``.db3``), with its own defaults.
 
     python -m benchmarks.recorder --seconds 300 --json recorder.json
 """
@@ -11,13 +12,14 @@ from __future__ import annotations
 import gc
 import json
 import multiprocessing
-import shutil
+import sqlite3
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import cv2
 import numpy as np
@@ -25,12 +27,15 @@ import tyro
 
 from benchmarks.app import main as measure_app
 from benchmarks.clip import HEIGHT, INFO, WIDTH, clip
+from benchmarks.twin_frames import twin_frames
 from wildgrasp.cameras.base import CameraInfo, RGBDFrame
+from wildgrasp.cameras.feed import CameraFeed
 from wildgrasp.clocks import MonotonicClock
 from wildgrasp.sessions.recorder import Recorder
 from wildgrasp.sessions.session import Session
 
 FPS = 30
+SOURCE_S = 20.0  # the cost of the source alone is measured for this long at most
 SETTLE_S = 1.0  # librealsense writes behind; its queue is given this long to empty
 
 
@@ -38,7 +43,8 @@ SETTLE_S = 1.0  # librealsense writes behind; its queue is given this long to em
 class Cost:
     fps: float
     dropped: int
-    core_fraction: float  # CPU time of the whole process per second
+    # Per 30 frames that were kept, since a busy machine keeps fewer in a second; without what the source costs.
+    core_fraction: float
     mb_per_s: float
 
 
@@ -69,16 +75,32 @@ class LoopingCamera:
 def measure_recorder(frames: list[RGBDFrame], seconds: float, folder: Path) -> Cost:
     count = round(seconds * FPS)
     recorder = Recorder(LoopingCamera(frames, count), None, folder / "session")
-    cpu_s, began_s = time.process_time(), time.monotonic()
+    cpu_s = time.process_time()
     recorder.start()
     recorder.wait_ended()
     summary = recorder.stop()
-    cpu_s, took_s = time.process_time() - cpu_s, time.monotonic() - began_s
+    cpu_s = time.process_time() - cpu_s
     fps = (summary.frames - 1) / summary.duration_s
-    return Cost(fps, count - summary.frames, cpu_s / took_s, size_of(folder) / 1e6 / took_s)
+    kept = summary.frames
+    return Cost(fps, count - kept, cpu_s / kept * FPS, size_of(folder) / 1e6 / kept * FPS)
 
 
-def measure_realsense(frames: list[RGBDFrame], seconds: float, folder: Path) -> Cost:
+def measure_source(frames: list[RGBDFrame], seconds: float, folder: Path) -> Cost:
+    """What the recorder is given, read by nobody."""
+    count = round(seconds * FPS)
+    feed = CameraFeed(LoopingCamera(frames, count))
+    cpu_s = time.process_time()
+    feed.start()
+    feed.wait_ended()
+    feed.stop()
+    return Cost(FPS, 0, (time.process_time() - cpu_s) / count * FPS, 0.0)
+
+
+def measure_realsense_source(frames: list[RGBDFrame], seconds: float, folder: Path) -> Cost:
+    return measure_realsense(frames, seconds, folder, record=False)
+
+
+def measure_realsense(frames: list[RGBDFrame], seconds: float, folder: Path, record: bool = True) -> Cost:
     import pyrealsense2 as rs
 
     count = round(seconds * FPS)
@@ -86,9 +108,9 @@ def measure_realsense(frames: list[RGBDFrame], seconds: float, folder: Path) -> 
     depth, color = device.add_sensor("Depth"), device.add_sensor("Color")
     depth_profile = depth.add_video_stream(_stream(rs, rs.stream.depth, 0, rs.format.z16, 2))
     color_profile = color.add_video_stream(_stream(rs, rs.stream.color, 1, rs.format.bgr8, 3))
-    depth.add_read_only_option(rs.option.depth_units, 0.001)
+    depth.add_read_only_option(rs.option.depth_units, frames[0].depth_scale)
     device.create_matcher(rs.matchers.default)
-    recorder = rs.recorder(str(folder / "clip.db3"), device)
+    recorder = rs.recorder(str(folder / "clip.db3"), device) if record else device
     syncer = rs.syncer()
     sensors = recorder.query_sensors()
     images = [(frame.depth_raw, cv2.cvtColor(frame.color, cv2.COLOR_RGB2BGR)) for frame in frames]
@@ -109,7 +131,7 @@ def measure_realsense(frames: list[RGBDFrame], seconds: float, folder: Path) -> 
             frame.timestamp, frame.domain = number * 1000 / FPS, rs.timestamp_domain.hardware_clock
             frame.frame_number, frame.profile = number, profile.as_video_stream_profile()
             if size == 2:
-                frame.depth_units = 0.001
+                frame.depth_units = frames[0].depth_scale
             sensor.on_video_frame(frame)
         ok, found = syncer.try_wait_for_frames(20)
         paired += bool(ok and found.size() == 2)
@@ -120,7 +142,8 @@ def measure_realsense(frames: list[RGBDFrame], seconds: float, folder: Path) -> 
     del recorder, sensors, sensor
     gc.collect()  # its file is finished when the recorder goes
     cpu_s, took_s = time.process_time() - cpu_s, time.monotonic() - began_s - SETTLE_S
-    return Cost(paired / took_s, count - paired, cpu_s / took_s, size_of(folder) / 1e6 / took_s)
+    kept = recorded_frames(folder / "clip.db3") if record else count
+    return Cost(paired / took_s, count - kept, cpu_s / kept * FPS, size_of(folder) / 1e6 / kept * FPS)
 
 
 def _stream(rs: Any, kind: Any, uid: int, form: Any, size: int) -> Any:
@@ -134,22 +157,32 @@ def _stream(rs: Any, kind: Any, uid: int, form: Any, size: int) -> Any:
     return stream
 
 
+def recorded_frames(file: Path) -> int:
+    """Frames that librealsense's file holds: its recorder leaves some out when the machine is busy."""
+    sql = """SELECT MIN(n) FROM (SELECT COUNT(*) AS n FROM messages JOIN topics ON topics.id = topic_id
+             WHERE name LIKE '%/image/data/%' GROUP BY topic_id)"""
+    with closing(sqlite3.connect(file)) as db:
+        return db.execute(sql).fetchone()[0]
+
+
 def size_of(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def _in_own_process(measure: Callable, frames: list[RGBDFrame], seconds: float, folder: Path) -> Cost:
+def _in_own_process(measure: Callable, frames: list[RGBDFrame], seconds: float, folder: Path | None) -> Cost:
     context = multiprocessing.get_context("fork")
     results = context.SimpleQueue()
-    child = context.Process(target=lambda: results.put(measure(frames, seconds, folder)))
-    child.start()
-    cost = results.get()
-    child.join()
+    with tempfile.TemporaryDirectory(prefix="wildgrasp-recorder-", dir=folder) as place:
+        child = context.Process(target=lambda: results.put(measure(frames, seconds, Path(place))))
+        child.start()
+        cost = results.get()
+        child.join()
     return cost
 
 
 def main(
     seconds: float = 300.0,
+    source: Literal["d415", "noise"] = "d415",
     session: Path | None = None,
     json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
     folder: Path | None = None,
@@ -159,7 +192,9 @@ def main(
 
     Args:
         seconds: how long each records.
-        session: a 640x480 session whose first 60 frames are recorded over and over; default: a synthetic clip.
+        source: 60 frames that are recorded over and over: what the twin's D415 sees, or a clip whose depth has noise
+            in every pixel for itself, the worst that a depth camera could deliver.
+        session: take the first 60 frames of a 640x480 session instead.
         json_file: where to write the figures.
         folder: on which disk; default: the temporary one.
         app: measure the touchscreen app instead (`benchmarks.app`).
@@ -167,21 +202,24 @@ def main(
     if app:
         return measure_app(json_file=json_file)
     if session is None:
-        frames = clip(60)
+        frames = clip(60) if source == "noise" else twin_frames(60)
     else:
         with Session(session) as opened:
             frames = [frame for _, frame in zip(range(60), opened.frames(), strict=False)]
     costs: dict[str, Cost] = {}
-    for name, measure in (("wildgrasp", measure_recorder), ("librealsense", measure_realsense)):
-        place = Path(tempfile.mkdtemp(prefix="wildgrasp-recorder-", dir=folder))
-        try:
-            costs[name] = _in_own_process(measure, frames, seconds, place)
-        finally:
-            shutil.rmtree(place, ignore_errors=True)
+    for name, measure, measure_alone in (
+        ("wildgrasp", measure_recorder, measure_source),
+        ("librealsense", measure_realsense, measure_realsense_source),
+    ):
+        alone = _in_own_process(measure_alone, frames, min(seconds, SOURCE_S), folder)
+        cost = _in_own_process(measure, frames, seconds, folder)
+        costs[name] = replace(cost, core_fraction=cost.core_fraction - alone.core_fraction)
     print(f"{'':14}{'fps':>8}{'dropped':>9}{'core':>8}{'MB/s':>8}")
     for name, cost in costs.items():
         print(f"{name:14}{cost.fps:8.2f}{cost.dropped:9d}{cost.core_fraction:8.3f}{cost.mb_per_s:8.2f}")
     ours, theirs = costs["wildgrasp"], costs["librealsense"]
+    core, bytes_ = ours.core_fraction / theirs.core_fraction, ours.mb_per_s / theirs.mb_per_s
+    print(f"{'ratio':14}{'':17}{core:8.3f}{bytes_:8.3f}")
     figures = asdict(ours) | {
         "rs_recorder_core_fraction": theirs.core_fraction,
         "rs_recorder_mb_per_s": theirs.mb_per_s,

@@ -104,6 +104,7 @@ def _meta(config: RunConfig, info: CameraInfo) -> dict[str, Any]:
         **config.meta,
         "kind": "robot run",
         "T_camera_fingertip": to_vector(T_camera_fingertip).tolist(),
+        "T_tool_camera": to_vector(limits.T_tool_camera).tolist(),
         "robot": {
             "arm": limits.model.name,
             "start_q": list(config.episode.start_q),

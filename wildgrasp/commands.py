@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
@@ -58,15 +59,22 @@ def import_realsense_file(file: tyro.conf.Positional[Path], out: Path | None = N
     _imported(import_realsense(file, out or _default_out(file.with_suffix(""))))
 
 
-def check(session: tyro.conf.Positional[Path], deep: bool = False) -> int:
+def check(
+    session: tyro.conf.Positional[Path],
+    deep: bool = False,
+    json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
+) -> int:
     """Is a session whole? Exit code 0: good, 3: repairable, 1: broken. Nothing is changed.
 
     Args:
         session: the session's folder.
         deep: decode every image too.
+        json_file: where to write what was found.
     """
     with _bar("Checking", session) as progress:
         report = check_session(session, deep, progress)
+    if json_file is not None:
+        json_file.write_text(json.dumps(check_figures(report), indent=2))
     print("\n".join(check_lines(report)))
     return int(report.status)
 
@@ -97,6 +105,13 @@ def check_lines(report: CheckReport) -> list[str]:
     return [f"{report.path}: {verdict}", f"  {held}, {report.servo_samples} servo samples"] + [
         f"  {finding.text}" for finding in report.findings
     ]
+
+
+def check_figures(report: CheckReport) -> dict[str, Any]:
+    """The report as JSON values."""
+    findings = [{"status": finding.status.name.lower(), "text": finding.text} for finding in report.findings]
+    figures = ("frames", "events", "servo_samples", "duration_s")
+    return {"status": report.status.name.lower(), **{n: getattr(report, n) for n in figures}, "findings": findings}
 
 
 def _default_out(folder: Path) -> Path:

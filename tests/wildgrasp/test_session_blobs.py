@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -117,29 +120,39 @@ def test_an_offset_that_holds_nothing_is_an_error(tmp_path, offset):
         read_record(path, offset)
 
 
-def test_a_failing_write_leaves_no_half_record(tmp_path):
+def test_a_failing_write_leaves_no_half_record(tmp_path, monkeypatch):
     path = tmp_path / "a.wgb"
     writer = BlobWriter(path)
     writer.append(Kind.ARRAY, 0, b"first")
-    real = writer._file
+    real, calls = os.writev, []
 
-    class FullDisk:
-        def __init__(self):
-            self.calls = 0
+    def full(fd, parts):
+        calls.append(1)
+        if len(calls) == 1:
+            return real(fd, [bytes(parts[0])[:7]])  # a part fits
+        raise OSError(28, "No space left on device")
 
-        def __getattr__(self, name):
-            return getattr(real, name)
-
-        def write(self, data):
-            self.calls += 1
-            if self.calls == 1:
-                return real.write(data[:7])  # a part fits
-            raise OSError(28, "No space left on device")
-
-    writer._file = FullDisk()
+    monkeypatch.setattr(os, "writev", full)
     with pytest.raises(OSError):
         writer.append(Kind.ARRAY, 0, b"second")
-    writer._file = real
+    monkeypatch.undo()
     writer.append(Kind.ARRAY, 0, b"third")
     writer.close()
     assert [r.payload for _, r in walk(path)] == [b"first", b"third"]
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.lists(st.binary(max_size=40), max_size=5), st.lists(st.integers(1, 30), min_size=1))
+def test_a_record_in_parts_is_whole_however_little_is_written_at_once(tmp_path_factory, parts, sizes):
+    path = tmp_path_factory.mktemp("blobs") / "a.wgb"
+    real, turn = os.writev, itertools.cycle(sizes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "writev", lambda fd, data: real(fd, [b"".join(data)[: next(turn)]]))
+        write_parts(path, parts)
+    assert [r.payload for _, r in walk(path)] == [b"".join(parts)]
+
+
+def write_parts(path, parts: list[bytes]) -> None:
+    writer = BlobWriter(path)
+    writer.append(Kind.ARRAY, 3, *parts)
+    writer.close()

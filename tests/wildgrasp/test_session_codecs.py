@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import struct
+import tracemalloc
 import zipfile
 
 import cv2
@@ -21,13 +22,16 @@ from wildgrasp.sessions.arrays import pack_arrays, unpack_arrays
 from wildgrasp.sessions.codecs import (
     color_size,
     decode_color,
-    decode_depth,
     decode_mask,
-    depth_size,
     encode_color,
-    encode_depth,
     encode_mask,
 )
+from wildgrasp.sessions.depth import DepthEncoder, decode_depth, depth_size
+
+
+def encode_depth(depth):
+    return DepthEncoder().encode(depth)
+
 
 quick = settings(max_examples=80, deadline=None, derandomize=True)
 images = array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=40)
@@ -136,6 +140,46 @@ def test_depth_that_unpacks_to_more_than_it_says_is_refused():
         decode_depth(struct.pack("<HH", 4, 4) + bomb)
     with pytest.raises(SessionError):
         decode_depth(struct.pack("<HH", codecs.MAX_SIDE + 1, 1) + bomb)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(st.data())
+def test_depth_of_parts_that_do_not_belong_together_is_refused_or_an_image(data):
+    """Every part is whole for itself, so that what is looked at is how they fit."""
+    h, w = data.draw(st.integers(0, 9)), data.draw(st.integers(0, 9))
+    levels = data.draw(st.binary(max_size=4)) + bytes(data.draw(st.sampled_from([0, 8188, 8192])))
+    parts = [levels, *(data.draw(st.binary(max_size=20)) for _ in range(3))]
+    sections = [zstandard.compress(part) for part in parts]
+    lengths = [len(section) + data.draw(st.sampled_from([0, 0, 0, 1, -1, 2**31])) for section in sections]
+    header = struct.pack(
+        "<4H4I", 0, data.draw(st.sampled_from([2, 2, 2, 0, 1, 3])), h, w, *(n % 2**32 for n in lengths)
+    )
+    with contextlib.suppress(SessionError):
+        assert decode_depth(header + b"".join(sections)).shape == (h, w)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_a_part_of_depth_that_unpacks_to_more_than_it_may_is_refused(part):
+    sections = [zstandard.compress(bytes(size)) for size in (8192, 2, 0, 0)]
+    sections[part] = zstandard.ZstdCompressor().compress(bytes(500_000_000))
+    payload = struct.pack("<4H4I", 0, 2, 4, 4, *map(len, sections)) + b"".join(sections)
+    tracemalloc.start()
+    with pytest.raises(SessionError, match="length does not fit"):
+        decode_depth(payload)
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
+
+
+def test_a_sensor_that_measures_steps_of_disparity_is_stored_small():
+    """Depth of whole disparities takes few values: their ranks cost half of what the depth itself would."""
+    rng = np.random.default_rng(0)
+    disparity = np.round(32 * (30 + np.linspace(0, 30, 640) + rng.normal(0, 0.03, (480, 640))))
+    depth = np.round(10_000 * 34 * 32 / disparity / 10).astype(np.uint16)
+    encoder = DepthEncoder()
+    assert len(encoder.encode(depth)) < 0.62 * len(zstandard.compress(np.diff(depth, prepend=0).tobytes(), 3))
+    again = encoder.encode(depth)  # what an encoder remembers changes nothing of what is decoded
+    np.testing.assert_array_equal(decode_depth(again), depth)
+    np.testing.assert_array_equal(decode_depth(encoder.encode(depth[::-1] + np.uint16(7))), depth[::-1] + np.uint16(7))
 
 
 def test_depth_that_is_too_large_is_not_written():

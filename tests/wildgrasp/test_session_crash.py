@@ -7,12 +7,15 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from wildgrasp.sessions.check import Status, check_session
 from wildgrasp.sessions.repair import repair_session
 from wildgrasp.sessions.session import Session
+
+ROOT = Path(__file__).parents[2]
 
 # Records a short session and closes it, then one without end; says each id after the recording took the frame.
 CHILD = """
@@ -64,3 +67,14 @@ def test_a_kill_costs_no_frame(tmp_path, frames):
         assert len(repaired.events()) >= frames
         assert [frame.depth_raw[0, 0] for frame in repaired.frames()] == list(range(len(repaired)))
     assert check_session(session, deep=True).status is Status.GOOD
+
+
+def test_a_disk_that_fails_anywhere_loses_nothing_that_was_accepted():
+    """Every 17th write or sync fails, or the process is killed there: recording, repairing, processing. The exhaustive
+    version is ``python -m benchmarks.crash``."""
+    command = [sys.executable, "-m", "benchmarks.disk_faults", "--every", "17"]
+    found = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT).stdout
+    figures = {name: int(value) for name, value in map(str.split, found.splitlines())}
+    assert figures.pop("faults") == figures.pop("closed_sessions") > 25
+    assert figures.pop("power_cut_frames_lost_max") <= 15  # half a second: what was not synced yet
+    assert set(figures.values()) == {0}, figures

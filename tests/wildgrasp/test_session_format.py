@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import sqlite3
+from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,14 +14,19 @@ import pytest
 from wildgrasp.errors import SessionError
 from wildgrasp.geometry import pose, so3_exp
 from wildgrasp.sessions import schema, writer
-from wildgrasp.sessions.events import Gap, GripperEvent, ServoSample
+from wildgrasp.sessions.blobs import BlobRef, Kind
+from wildgrasp.sessions.check import Status, check_session
+from wildgrasp.sessions.events import Gap, GripperEvent, HealthSample, ServoSample
 from wildgrasp.sessions.poses import Poses
+from wildgrasp.sessions.recorder import Recorder
+from wildgrasp.sessions.repair import repair_session
 from wildgrasp.sessions.session import Session
 from wildgrasp.sessions.writer import SessionWriter
 
 EVENTS = [GripperEvent(5, "press", 100, "x"), GripperEvent(9, "release")]
 SERVO = [ServoSample(6, 0.5, -0.1, 0.2, 31.0, 12.1, True, 0), ServoSample(7, 0.4, 0.0, 0.0)]
 GAP = Gap("camera", 10, 20, "unplugged", 3)
+HEALTH = HealthSample(30, 20, 3, 4, 12.5, 10**9)
 
 
 def record(path, info, frames, **kwargs):
@@ -28,6 +37,7 @@ def record(path, info, frames, **kwargs):
             session.add_event(event)
         session.add_servo(SERVO)
         session.add_gap(GAP)
+        session.add_health(HEALTH)
     return path
 
 
@@ -46,8 +56,20 @@ def test_everything_comes_back(tmp_path, camera_info, make_frame):
         assert session.events() == EVENTS
         assert session.servo() == SERVO
         assert session.gaps() == [GAP]
+        assert session.health() == [HEALTH]
         assert session.poses("recorded") is None
         assert session.T_camera_fingertip is None
+        assert session.T_tool_camera is None
+
+
+def test_cameras_and_calibrations_come_back(tmp_path, camera_info):
+    vector = [0.1, 0.2, 0.3, 0.0, 0.0, 0.0, 1.0]
+    info = replace(camera_info, T_color_depth=tuple(vector), usb="2.1", exposure_us=8000)
+    SessionWriter(tmp_path / "s", info, {"T_camera_fingertip": vector, "T_tool_camera": vector}).close()
+    with Session(tmp_path / "s") as session:
+        assert session.camera_info == info
+        for T in (session.T_camera_fingertip, session.T_tool_camera):
+            np.testing.assert_allclose(T, pose(t=np.array(vector[:3])))
 
 
 def test_a_closed_session_is_an_index_and_its_chunks(tmp_path, camera_info, make_frame, monkeypatch):
@@ -147,25 +169,72 @@ def test_two_edits_at_once_are_refused(tmp_path, camera_info, make_frame):
 # --- versions ---
 
 
-def test_a_newer_format_is_refused(tmp_path, camera_info, make_frame):
+FROZEN = Path(__file__).parent / "frozen" / "session-1"  # written by the first version, and never changed
+
+
+@pytest.fixture
+def oldest(tmp_path):
+    return Path(shutil.copytree(FROZEN, tmp_path / "oldest"))
+
+
+def holds_what_the_first_version_wrote(path, make_frame) -> None:
+    with Session(path) as session:
+        assert session.db.execute("PRAGMA user_version").fetchone() == (schema.SCHEMA_VERSION,)
+        assert (session.meta["participant"], session.meta["task"]) == ("p7", "cups")
+        for i, frame in enumerate(session.frames()):
+            np.testing.assert_array_equal(frame.depth_raw, make_frame(i).depth_raw)
+            assert np.abs(frame.color.astype(int) - make_frame(i).color).max() <= 2  # a JPEG
+        assert len(session) == 3
+        assert session.events() == [GripperEvent(5, "press", 100, "x")]
+        assert session.servo() == [ServoSample(6, 0.5, -0.1, 0.2, 31.0, 12.1, True, 0)]
+        assert session.gaps() == [Gap("camera", 10, 20, "unplugged", 3)]
+        np.testing.assert_allclose(session.poses("recorded").T_world_camera[:, 0, 3], [0, 1, 2])
+        assert session.health() == []
+        mask = next(session.db.query("SELECT file, offset FROM masks"))
+        np.testing.assert_array_equal(session.read_mask(BlobRef(**mask)), np.eye(24, 32, dtype=bool))
+        assert next(session.db.query("SELECT outcome FROM episodes"))["outcome"] == "held"
+
+
+def test_a_session_of_the_first_version_is_read_checked_and_repaired(oldest, make_frame):
+    assert sqlite3.connect(oldest / "index.sqlite").execute("PRAGMA user_version").fetchone() == (1,)
+    holds_what_the_first_version_wrote(oldest, make_frame)  # which migrates it
+    holds_what_the_first_version_wrote(oldest, make_frame)
+    assert check_session(oldest, deep=True).status is Status.GOOD
+    (oldest / "index.sqlite").write_bytes((FROZEN / "index.sqlite").read_bytes())
+    repair_session(oldest)
+    holds_what_the_first_version_wrote(oldest, make_frame)
+    assert check_session(oldest, deep=True).status is Status.GOOD
+
+
+def test_every_version_is_migrated_to_what_is_made_anew(oldest, tmp_path, camera_info):
+    SessionWriter(tmp_path / "new", camera_info).close()
+    with Session(oldest) as old, Session(tmp_path / "new") as new:
+        tables = {table.name: table.columns_dict for table in new.db.tables}
+        assert {table.name: table.columns_dict for table in old.db.tables} == tables
+
+
+def test_a_migration_that_fails_changes_nothing(oldest, monkeypatch):
+    before = (oldest / "index.sqlite").read_bytes()
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", 3)
+    monkeypatch.setattr(schema, "MIGRATIONS", {1: schema.HEALTH, 2: "DROP TABLE nowhere"})
+    with pytest.raises(SessionError, match="damaged"):
+        Session(oldest)
+    assert (oldest / "index.sqlite").read_bytes() == before
+
+
+def test_a_newer_format_is_refused_whatever_is_left_of_the_session(tmp_path, camera_info, make_frame, monkeypatch):
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", 99)
     path = record(tmp_path / "s", camera_info, [make_frame(0)])
     with sqlite3.connect(path / "index.sqlite") as db:
         db.execute("PRAGMA user_version = 99")
-    with pytest.raises(SessionError, match="newer WildGrasp"):
-        Session(path)
-
-
-def test_an_older_format_is_migrated_all_or_nothing(tmp_path, camera_info, make_frame, monkeypatch):
-    path = record(tmp_path / "s", camera_info, [make_frame(0)])
-    monkeypatch.setattr(schema, "SCHEMA_VERSION", 3)
-    monkeypatch.setattr(schema, "MIGRATIONS", {1: "ALTER TABLE frames ADD COLUMN extra REAL", 2: "DROP TABLE nowhere"})
-    with pytest.raises(SessionError, match="damaged"):
-        Session(path)
-    monkeypatch.setattr(schema, "MIGRATIONS", {1: "ALTER TABLE frames ADD COLUMN extra REAL", 2: "DROP TABLE masks"})
-    with Session(path) as session:
-        assert session.db.execute("PRAGMA user_version").fetchone() == (3,)
-        assert "extra" in session.db["frames"].columns_dict
-        assert not session.db["masks"].exists()
+    monkeypatch.undo()
+    for read in (Session, check_session, repair_session):
+        with pytest.raises(SessionError, match="newer WildGrasp"):
+            read(path)
+    (path / "index.sqlite").unlink()
+    for read in (check_session, repair_session):  # the records say it too
+        with pytest.raises(SessionError, match="newer WildGrasp"):
+            read(path)
 
 
 def test_an_unclosed_session_opens_and_shows_what_was_committed(tmp_path, camera_info, make_frame):
@@ -179,3 +248,36 @@ def test_an_unclosed_session_opens_and_shows_what_was_committed(tmp_path, camera
     session.close()
     with Session(tmp_path / "s") as reading:
         assert len(reading) == 20
+
+
+# --- the reference page ---
+
+PAGE = (Path(__file__).parents[2] / "docs" / "session-format.md").read_text()
+
+
+def test_the_page_lists_every_table_with_its_columns(tmp_path, camera_info):
+    SessionWriter(tmp_path / "s", camera_info).close()
+    with Session(tmp_path / "s") as session:
+        tables = {table.name: list(table.columns_dict) for table in session.db.tables}
+    listed = re.findall(r"^\| `(\w+)` \| `([\w, ]+)` \|", PAGE, re.MULTILINE)
+    assert {name: columns.split(", ") for name, columns in listed} == tables
+
+
+def test_the_page_lists_the_kinds_of_records_and_the_version():
+    kinds = {int(number): name for number, name in re.findall(r"^\| (\d) \| ([A-Z]+) \|", PAGE, re.MULTILINE)}
+    assert kinds == {kind.value: kind.name for kind in Kind}
+    assert f"(version {schema.SCHEMA_VERSION})" in PAGE
+    for kind, message in ((Kind.EVENT, GripperEvent), (Kind.SERVO, ServoSample), (Kind.HEALTH, HealthSample)):
+        names = ", ".join(field.name for field in fields(message))
+        assert re.search(rf"\| {kind.name} \| JSON.*`{names}`", PAGE), kind
+
+
+def test_every_key_that_a_recording_writes_is_on_the_page(tmp_path, make_camera, make_frame, make_gripper):
+    recorder = Recorder(make_camera([make_frame(0)]), make_gripper(), tmp_path / "s")
+    recorder.start()
+    recorder.wait_ended(20)
+    recorder.stop()
+    with Session(tmp_path / "s") as session:
+        keys, health = set(session.meta), set(session.meta["health"])
+    assert keys <= set(re.findall(r"`(\w+)`", PAGE))
+    assert all(name in PAGE for name in health)

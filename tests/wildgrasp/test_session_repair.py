@@ -229,6 +229,8 @@ def test_a_torn_write_ahead_log_is_no_obstacle(tmp_path, camera_info, make_frame
     out.close()
     wal = tmp_path / "killed" / "index.sqlite-wal"
     wal.write_bytes(wal.read_bytes()[:-777])
+    wal_bytes = wal.read_bytes()
+    shutil.copytree(tmp_path / "killed", tmp_path / "untouched")
     with Session(tmp_path / "killed") as session:
         assert not session.closed
         assert len(session) <= FRAMES
@@ -237,6 +239,9 @@ def test_a_torn_write_ahead_log_is_no_obstacle(tmp_path, camera_info, make_frame
     assert report.frames == FRAMES
     with Session(tmp_path / "killed") as session:
         assert session.meta["cut_off"] is True
+    untouched = tmp_path / "untouched"
+    kept = repair_session(untouched).kept
+    assert (kept / wal.name).read_bytes() == wal_bytes  # the original, write-ahead log and all
     assert statuses(tmp_path / "killed") is Status.GOOD
 
 

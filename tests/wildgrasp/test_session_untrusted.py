@@ -74,6 +74,18 @@ def test_no_link_leads_out_of_the_folder(session, tmp_path, linked):
         read_everything(session)
 
 
+@pytest.mark.parametrize("name", ["index.sqlite", "index.sqlite-wal", "index.sqlite-journal"])
+def test_repair_copies_nothing_into_the_folder_that_a_link_points_to(session, tmp_path, name):
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    (session / name).unlink(missing_ok=True)
+    (session / name).symlink_to(secret)
+    with pytest.raises(SessionError, match="outside itself"):
+        repair_session(session)
+    assert not list(session.glob("before-repair-*"))
+    assert secret.read_text() == "secret"
+
+
 def test_derived_data_is_not_written_through_a_link(session, tmp_path):
     victim = tmp_path / "victim"
     victim.write_text("precious")
@@ -131,8 +143,48 @@ def test_a_view_in_place_of_a_table_runs_nothing(session):
     sql(session, "DROP TABLE events")
     columns = "1 AS id, load_extension('x') AS t_ns, '' AS kind, 0 AS uncertainty_ns, '' AS detail"
     sql(session, f"CREATE VIEW events AS SELECT {columns}")
-    with Session(session) as opened, pytest.raises(SessionError):
-        opened.events()
+    with pytest.raises(SessionError, match="events is no plain table"):
+        Session(session)
+
+
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n) SELECT i AS id, i AS t_ns, 'x' AS file"
+COMPUTING = {
+    "a view without end": f"CREATE VIEW frames AS {ENDLESS}, 0 AS offset FROM n",
+    "values made up when read": "CREATE TABLE frames (id INTEGER PRIMARY KEY, t_ns INTEGER, t_device_ns INTEGER, "
+    "file TEXT AS (hex(zeroblob(30000000))), offset INTEGER)",
+    "a table made up when read": "CREATE VIRTUAL TABLE frames USING fts5(id, t_ns, t_device_ns, file, offset)",
+    "a trigger": "CREATE TRIGGER t AFTER INSERT ON meta BEGIN DELETE FROM events; END",
+}
+
+
+@pytest.mark.parametrize("forged", COMPUTING)
+def test_an_index_that_computes_is_refused_and_mended(session, forged):
+    if "frames" in COMPUTING[forged]:
+        sql(session, "DROP TABLE frames")
+    sql(session, COMPUTING[forged])
+    with pytest.raises(SessionError, match="plain table"):
+        Session(session)
+    assert check_session(session).status is Status.REPAIRABLE
+    assert repair_session(session).frames == 4
+    read_everything(session)
+
+
+def test_a_journal_of_the_old_index_never_meets_the_new_one(session, tmp_path):
+    """A process that was killed while it changed the index leaves a journal; SQLite would roll it into any index."""
+    with contextlib.closing(sqlite3.connect(session / "index.sqlite", isolation_level=None)) as db:
+        db.executescript("PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN IMMEDIATE;")
+        for i in range(2000):
+            db.execute("INSERT INTO events VALUES (?, 0, 'press', 0, ?)", (100 + i, "x" * 50))
+        db.execute("DELETE FROM frames")
+        hot = (session / "index.sqlite-journal").read_bytes()
+        assert len(hot) > 512
+        db.execute("ROLLBACK")
+    (session / "index.sqlite").write_bytes(b"not a database")
+    (session / "index.sqlite-journal").write_bytes(hot)
+    report = repair_session(session)
+    assert report.frames == 4
+    assert (report.kept / "index.sqlite-journal").read_bytes() == hot
+    assert check_session(session, deep=True).findings == []
 
 
 @fuzz
@@ -228,12 +280,14 @@ def test_a_forged_note_of_a_repair_is_survived(session, value):
 
 
 def test_a_frame_of_another_size_is_refused_and_left_out_by_repair(session, make_frame, camera_info):
-    from wildgrasp.sessions.codecs import encode_color, encode_depth
-    from wildgrasp.sessions.frames import pack_frame, with_id
+    from wildgrasp.sessions.codecs import encode_color
+    from wildgrasp.sessions.depth import DepthEncoder
+    from wildgrasp.sessions.frames import EncodedFrame
 
-    payload = pack_frame(0, encode_color(np.zeros((4, 4, 3), np.uint8)), encode_depth(np.zeros((4, 4), np.uint16)))
+    small = np.zeros((4, 4), np.uint16)
+    frame = EncodedFrame(0, 0, encode_color(np.zeros((4, 4, 3), np.uint8)), DepthEncoder().encode(small))
     out = BlobWriter(session / "blobs" / "000000.wgb")
-    ref = out.append(Kind.FRAME, 10**10, with_id(4, payload))
+    ref = out.append(Kind.FRAME, 10**10, *frame.payload(4))
     out.close()
     sql(session, "INSERT INTO frames VALUES (4, ?, 0, ?, ?)", 10**10, ref.file, ref.offset)
     with Session(session) as opened, pytest.raises(SessionError, match="size"):

@@ -40,6 +40,10 @@ class CameraInfo:
     intrinsics: PinholeCamera
     depth_scale: float  # metres per unit of depth_raw
     fps: float
+    # What not every camera says of itself.
+    T_color_depth: tuple[float, ...] | None = None  # x y z qx qy qz qw of the depth sensor, before registration
+    usb: str = ""  # the version of the bus that it is plugged into
+    exposure_us: int | None = None  # fixed exposure of the colour camera; None: automatic
 
 
 class Camera(Protocol):

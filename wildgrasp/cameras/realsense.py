@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wildgrasp.cameras.base import CameraInfo, RGBDFrame
 from wildgrasp.cameras.device_clock import DeviceClock
 from wildgrasp.clocks import Clock, MonotonicClock
 from wildgrasp.errors import CameraError
-from wildgrasp.geometry import PinholeCamera
+from wildgrasp.geometry import PinholeCamera, pose, to_vector
 
 try:
     import pyrealsense2 as rs
@@ -22,6 +23,7 @@ except ImportError:  # told when a camera is opened: a machine without one still
 
 # The two sensors run at the same rate and not in step: the images of one pair are this many periods apart at most.
 PAIR_PERIODS = 0.75
+PAIRS_WAITING = 15  # what the computer may be late by, half a second; librealsense's own default is 1
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ class RealSenseCamera:
         self._depth_scale = depth_sensor.get_option(rs.option.depth_units)
         self._set_up(depth_sensor, color_sensor)
         self._align = rs.align(rs.stream.color)
-        self._syncer = rs.syncer()
+        self._syncer = rs.syncer(PAIRS_WAITING)
         for sensor, profile in ((depth_sensor, depth), (color_sensor, color)):
             sensor.open(profile)
             self._sensors.append(sensor)
@@ -164,6 +166,9 @@ class RealSenseCamera:
             intrinsics=PinholeCamera(lens.width, lens.height, lens.fx, lens.fy, lens.ppx, lens.ppy),
             depth_scale=self._depth_scale,
             fps=float(self._config.fps),
+            T_color_depth=tuple(to_vector(extrinsics(depth, color)).tolist()),
+            usb=usb,
+            exposure_us=self._config.exposure_us,
         )
 
     def _stream(self, device: Any, stream: Any, formats: tuple[Any, ...], usb: str) -> tuple[Any, Any]:
@@ -221,6 +226,12 @@ def is_pair(frames: Any, fps: float) -> bool:
     if depth.get_frame_timestamp_domain() != color.get_frame_timestamp_domain():
         return True  # their stamps cannot be compared
     return abs(depth.get_timestamp() - color.get_timestamp()) < PAIR_PERIODS * 1000 / fps
+
+
+def extrinsics(source: Any, target: Any) -> NDArray[np.float64]:
+    """T_target_source [4, 4] of two stream profiles."""
+    found = source.get_extrinsics_to(target)
+    return pose(np.array(found.rotation).reshape(3, 3).T, np.array(found.translation))  # it is stored by columns
 
 
 def _info(device: Any, key: Any) -> str:

@@ -19,8 +19,8 @@ from wildgrasp.cameras.base import CameraInfo
 from wildgrasp.cameras.registration import DepthRegistration
 from wildgrasp.geometry import PinholeCamera, inverse, orthonormalize, pose
 from wildgrasp.importers.source import DatasetError, listed, new_session, read_color, read_depth, read_text
-from wildgrasp.sessions.codecs import encode_depth
-from wildgrasp.sessions.frames import pack_frame
+from wildgrasp.sessions.depth import DepthEncoder
+from wildgrasp.sessions.frames import EncodedFrame
 
 FPS = 30.0
 DEPTH_SCALE = 0.001
@@ -50,6 +50,7 @@ def import_7scenes(folder: Path, out: Path, rig: KinectRig | None = None) -> Pat
     registration = DepthRegistration(rig.depth, rig.color, rig.T_color_depth, DEPTH_SCALE)
     T_depth_color = inverse(rig.T_color_depth)
     size = (rig.color.height, rig.color.width)
+    encoder = DepthEncoder()
     info = CameraInfo("Kinect (7-Scenes)", "", "", rig.color, DEPTH_SCALE, FPS)
     meta = {"source": {"format": "7-Scenes", "folder": folder.resolve().name}}
     with new_session(out, info, meta) as writer:
@@ -57,8 +58,8 @@ def import_7scenes(folder: Path, out: Path, rig: KinectRig | None = None) -> Pat
             color = read_color(folder / color_name, size)
             depth = read_depth(folder / f"{stem}.depth.png", (rig.depth.height, rig.depth.width))
             t_ns = round(number * 1e9 / FPS)
-            payload = pack_frame(t_ns, color, encode_depth(registration.register(depth)))
-            frame_id = writer.add_encoded_frame(t_ns, payload)
+            frame = EncodedFrame(t_ns, t_ns, color, encoder.encode(registration.register(depth)))
+            frame_id = writer.add_encoded_frame(frame)
             if with_poses:
                 T_world_depth = _read_pose(folder / f"{stem}.pose.txt")
                 writer.add_pose("recorded", frame_id, T_world_depth @ T_depth_color)

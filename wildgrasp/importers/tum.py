@@ -17,8 +17,8 @@ from rich.progress import track
 from wildgrasp.cameras.base import CameraInfo
 from wildgrasp.geometry import PinholeCamera, from_vector, interpolate
 from wildgrasp.importers.source import DatasetError, listed, new_session, read_color, read_depth, read_text
-from wildgrasp.sessions.codecs import encode_depth
-from wildgrasp.sessions.frames import pack_frame
+from wildgrasp.sessions.depth import DepthEncoder
+from wildgrasp.sessions.frames import EncodedFrame
 
 DEPTH_SCALE = 1 / 5000
 MAX_PAIR_NS = 20_000_000  # between a colour and a depth image (the benchmark's own tool uses the same)
@@ -59,10 +59,11 @@ def import_tum(folder: Path, out: Path, camera: str = "") -> Path:
     info = CameraInfo("Kinect (TUM RGB-D)", "", "", lens, DEPTH_SCALE, fps)
     meta = {"source": {"format": "TUM RGB-D", "folder": folder.resolve().name, "time_origin_ns": origin_ns}}
     size = (lens.height, lens.width)
+    encoder = DepthEncoder()
     with new_session(out, info, meta) as writer:
         for pair in track(pairs, f"Importing {folder.name}"):
             color, depth = read_color(pair.color, size), read_depth(pair.depth, size)
-            frame_id = writer.add_encoded_frame(pair.t_ns, pack_frame(pair.t_ns, color, encode_depth(depth)))
+            frame_id = writer.add_encoded_frame(EncodedFrame(pair.t_ns, pair.t_ns, color, encoder.encode(depth)))
             T_world_camera = _pose_at(poses, pair.t_ns)
             if T_world_camera is not None:
                 writer.add_pose("recorded", frame_id, T_world_camera)

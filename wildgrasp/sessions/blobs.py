@@ -13,7 +13,8 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -41,6 +42,7 @@ class Kind(IntEnum):
     MASK = 6  # PNG
     ARRAY = 7  # .npz without pickles
     ROW = 8  # JSON object: a table of the index and a row of it
+    HEALTH = 9  # JSON: HealthSample
 
 
 @dataclass(frozen=True)
@@ -75,25 +77,27 @@ class BlobWriter:
         self._file = open(path, "ab", buffering=0)  # noqa: SIM115, PTH123
         self.offset = self._file.tell()
 
-    def append(self, kind: Kind, t_ns: int, payload: bytes) -> BlobRef:
-        if len(payload) > MAX_PAYLOAD:
-            raise SessionError(f"A record of {len(payload)} bytes is larger than a session may hold.")
+    def append(self, kind: Kind, t_ns: int, *payload: bytes) -> BlobRef:
+        """Append a record whose payload comes in any number of parts."""
+        length = sum(map(len, payload))
+        if length > MAX_PAYLOAD:
+            raise SessionError(f"A record of {length} bytes is larger than a session may hold.")
         ref = BlobRef(self.path.name, self.offset)
-        header = HEADER.pack(MAGIC, kind, t_ns, len(payload), _crc(kind, t_ns, payload))
-        data = memoryview(header + payload)
+        header = HEADER.pack(MAGIC, kind, t_ns, length, _crc(kind, t_ns, length, payload))
         try:
-            while data:
-                data = data[self._file.write(data) :]
+            _write_all(self._file.fileno(), [header, *payload])
         except OSError:
             # Leave no half record behind, so that what follows stays readable.
-            self._file.truncate(ref.offset)
+            with suppress(OSError):
+                self._file.truncate(ref.offset)
             raise
-        self.offset = ref.offset + len(header) + len(payload)
+        self.offset = ref.offset + len(header) + length
         return ref
 
     def sync(self) -> None:
-        """Ask the operating system to put what was written on the disk."""
-        os.fdatasync(self._file.fileno())
+        """Put what was written on the disk; closing did that already."""
+        if not self._file.closed:
+            os.fdatasync(self._file.fileno())
 
     def abandon(self, offset: int) -> None:
         """Forget the records from an offset on, of a change that is taken back, and close."""
@@ -101,11 +105,10 @@ class BlobWriter:
         os.truncate(self.path, offset)
 
     def close(self) -> None:
-        if not self._file.closed:
-            try:
-                self.sync()
-            finally:
-                self._file.close()
+        try:
+            self.sync()
+        finally:
+            self._file.close()
 
 
 def read_record(path: Path, offset: int) -> Record:
@@ -149,7 +152,7 @@ def _read(file: BinaryIO, offset: int) -> Record | None:
     if magic != MAGIC or length > MAX_PAYLOAD:
         return None
     payload = file.read(length)
-    if len(payload) != length or _crc(kind, t_ns, payload) != crc:
+    if len(payload) != length or _crc(kind, t_ns, length, (payload,)) != crc:
         return None
     return Record(kind, t_ns, payload)
 
@@ -173,5 +176,17 @@ def _next_record(file: BinaryIO, start: int, size: int, budget: int) -> tuple[in
     return size, budget
 
 
-def _crc(kind: int, t_ns: int, payload: bytes) -> int:
-    return zlib.crc32(payload, zlib.crc32(struct.pack("<BqI", kind, t_ns, len(payload))))
+def _write_all(fd: int, parts: list[bytes | memoryview]) -> None:
+    while parts:
+        written = os.writev(fd, parts)
+        while parts and written >= len(parts[0]):
+            written -= len(parts.pop(0))
+        if written:
+            parts[0] = memoryview(parts[0])[written:]
+
+
+def _crc(kind: int, t_ns: int, length: int, payload: Iterable[bytes]) -> int:
+    crc = zlib.crc32(struct.pack("<BqI", kind, t_ns, length))
+    for part in payload:
+        crc = zlib.crc32(part, crc)
+    return crc

@@ -51,7 +51,20 @@ class Gap:
     lost_frames: int = 0
 
 
-_Message = TypeVar("_Message", GripperEvent, ServoSample, Gap)
+@dataclass(frozen=True)
+class HealthSample:
+    """How a recording stands, about once a second."""
+
+    t_ns: int
+    frames: int  # kept so far
+    lost_frames: int  # so far
+    most_queued: int  # frames between camera and disk, at most, since the sample before
+    sync_ms: float  # how long the disk took to make the last data safe
+    free_bytes: int  # on the disk
+
+
+Message = GripperEvent | ServoSample | Gap | HealthSample
+_Message = TypeVar("_Message", GripperEvent, ServoSample, Gap, HealthSample)
 _ACCEPTED = {"int": int, "float": int | float, "str": str, "bool": int}
 
 

@@ -1,6 +1,6 @@
 """The payload of a FRAME record.
 
-    id u32 | t_device_ns i64 | bytes of colour u32 | bytes of depth u32 | colour (JPEG or PNG) | depth (see codecs.py)
+    id u32 | t_device_ns i64 | bytes of colour u32 | bytes of depth u32 | colour (JPEG or PNG) | depth (see depth.py)
 
 The record's own time is the host's. The id is inside the record, so that a rebuilt index knows which frames are
 missing.
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from wildgrasp.cameras.base import RGBDFrame
 from wildgrasp.errors import SessionError
-from wildgrasp.sessions.codecs import color_size, decode_color, decode_depth, depth_size, encode_color, encode_depth
+from wildgrasp.sessions.codecs import color_size, decode_color, encode_color
+from wildgrasp.sessions.depth import DepthEncoder, decode_depth, depth_size
 
-_ID = struct.Struct("<I")
-_HEADER = struct.Struct("<qII")
+_HEADER = struct.Struct("<IqII")
 
 
 @dataclass(frozen=True)
@@ -39,33 +39,41 @@ class FrameRecord:
         return RGBDFrame(decode_color(self.color), decode_depth(self.depth), depth_scale, t_host_ns, self.t_device_ns)
 
 
-def encode_frame(frame: RGBDFrame, quality: int = 90) -> bytes:
-    """A frame's payload without its id. Costs the time of both encoders, so recorders call it off the writer's
-    thread."""
-    return pack_frame(frame.t_device_ns, encode_color(frame.color, quality), encode_depth(frame.depth_raw))
+@dataclass(frozen=True)
+class EncodedFrame:
+    """A frame ready to be written: ``color`` is a JPEG or PNG, ``depth`` comes from a ``DepthEncoder``."""
+
+    t_host_ns: int
+    t_device_ns: int
+    color: bytes
+    depth: bytes
+
+    def payload(self, frame_id: int) -> tuple[bytes, bytes, bytes]:
+        """The record's payload in parts, so that images are not copied once more."""
+        return _HEADER.pack(frame_id, self.t_device_ns, len(self.color), len(self.depth)), self.color, self.depth
 
 
-def pack_frame(t_device_ns: int, color: bytes, depth: bytes) -> bytes:
-    """A frame's payload without its id, from images that are encoded already."""
-    return _HEADER.pack(t_device_ns, len(color), len(depth)) + color + depth
+class FrameEncoder:
+    """Encodes the frames of one camera. One thread owns it.
 
+    Args:
+        quality: JPEG quality of colour; 100 is lossless (PNG).
+    """
 
-def with_id(frame_id: int, payload: bytes) -> bytes:
-    return _ID.pack(frame_id) + payload
+    def __init__(self, quality: int = 90) -> None:
+        self._quality = quality
+        self._depth = DepthEncoder()
+
+    def encode(self, frame: RGBDFrame) -> EncodedFrame:
+        color = encode_color(frame.color, self._quality)
+        return EncodedFrame(frame.t_host_ns, frame.t_device_ns, color, self._depth.encode(frame.depth_raw))
 
 
 def unpack_frame(payload: bytes) -> FrameRecord:
     """Raises SessionError when the lengths do not fit together."""
-    start = _ID.size + _HEADER.size
-    if len(payload) >= start:
-        (frame_id,) = _ID.unpack_from(payload)
-        t_device_ns, color_bytes, depth_bytes = _HEADER.unpack_from(payload, _ID.size)
-        if start + color_bytes + depth_bytes == len(payload):
-            middle = start + color_bytes
-            return FrameRecord(frame_id, t_device_ns, payload[start:middle], payload[middle:])
+    if len(payload) >= _HEADER.size:
+        frame_id, t_device_ns, color_bytes, depth_bytes = _HEADER.unpack_from(payload)
+        if _HEADER.size + color_bytes + depth_bytes == len(payload):
+            middle = _HEADER.size + color_bytes
+            return FrameRecord(frame_id, t_device_ns, payload[_HEADER.size : middle], payload[middle:])
     raise SessionError("A frame in the session is damaged. Run `wildgrasp check` on the session.")
-
-
-def device_time(payload: bytes) -> int:
-    """t_device_ns of a payload without its id."""
-    return _HEADER.unpack_from(payload)[0]

@@ -7,7 +7,7 @@ import math
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from wildgrasp.cameras.base import CameraInfo
 from wildgrasp.errors import SessionError
-from wildgrasp.geometry import PinholeCamera
+from wildgrasp.geometry import PinholeCamera, from_vector
 from wildgrasp.sessions import schema
 from wildgrasp.sessions.blobs import BlobRef
 from wildgrasp.sessions.codecs import MAX_SIDE
@@ -27,6 +27,10 @@ MAX_VALUE = 64 * 1024 * 1024  # bytes of any one value in the index
 
 class NewerFormatError(SessionError):
     """The session was written by a newer version."""
+
+    @classmethod
+    def of(cls, path: Path, version: int) -> NewerFormatError:
+        return cls(f"{path} was written by a newer WildGrasp (format {version}). Update and try again.")
 
 
 def open_index(path: Path, check_same_thread: bool = True) -> sqlite3.Connection:
@@ -46,16 +50,25 @@ def open_index(path: Path, check_same_thread: bool = True) -> sqlite3.Connection
             db.executescript("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;")
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version > schema.SCHEMA_VERSION:
-                text = f"{path} was written by a newer WildGrasp (format {version}). Update and try again."
-                raise NewerFormatError(text)
+                raise NewerFormatError.of(path, version)
             if version < 1:
                 raise ValueError(f"format {version}")
+            _require_plain_tables(db)
             if version < schema.SCHEMA_VERSION:
                 schema.migrate(db, version)
     except BaseException:
         db.close()
         raise
     return db
+
+
+def _require_plain_tables(db: sqlite3.Connection) -> None:
+    """An index holds tables of stored values and nothing that computes: a view or a generated column that was put in a
+    table's place could keep a reader busy for ever. Raises ValueError."""
+    for kind, name, sql in db.execute("SELECT type, name, sql FROM sqlite_master").fetchall():
+        computed = kind in ("view", "trigger") or (sql or "").upper().split()[1:2] == ["VIRTUAL"]
+        if computed or db.execute("SELECT 1 FROM pragma_table_xinfo(?) WHERE hidden", (name,)).fetchone():
+            raise ValueError(f"{name} is no plain table")
 
 
 @contextmanager
@@ -87,7 +100,12 @@ def read_frames(db: sqlite3.Connection) -> tuple[NDArray[np.int64], list[BlobRef
 def camera_from_json(value: dict[str, Any]) -> CameraInfo:
     """Raises ValueError, KeyError or TypeError where the values describe no camera."""
     lens = PinholeCamera(**{f.name: value["intrinsics"][f.name] for f in fields(PinholeCamera)})
-    info = CameraInfo(**{f.name: value[f.name] for f in fields(CameraInfo)} | {"intrinsics": lens})
+    known = {f.name: value[f.name] for f in fields(CameraInfo) if f.default is MISSING or f.name in value}
+    info = CameraInfo(**known | {"intrinsics": lens})
+    if info.T_color_depth is not None:
+        T_color_depth = tuple(map(float, info.T_color_depth))
+        from_vector(np.array(T_color_depth).reshape(7))
+        info = replace(info, T_color_depth=T_color_depth)
     whole = all(isinstance(side, int) and 0 < side <= MAX_SIDE for side in (lens.width, lens.height))
     finite = all(math.isfinite(x) for x in (lens.fx, lens.fy, lens.cx, lens.cy, info.depth_scale, info.fps))
     if not (whole and finite and min(lens.fx, lens.fy, info.depth_scale, info.fps) > 0):

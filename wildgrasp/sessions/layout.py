@@ -16,7 +16,7 @@ from pathlib import Path
 from wildgrasp.errors import SessionError
 
 INDEX_NAME = "index.sqlite"
-INDEX_FILES = (INDEX_NAME, f"{INDEX_NAME}-wal", f"{INDEX_NAME}-shm")
+INDEX_FILES = (INDEX_NAME, f"{INDEX_NAME}-wal", f"{INDEX_NAME}-shm", f"{INDEX_NAME}-journal")
 BLOB_FOLDER = "blobs"
 DERIVED_BLOB = "derived.wgb"  # what processing adds; the recorded chunks are never touched
 _BLOB_NAME = re.compile(r"[0-9a-z_-]+\.wgb")
@@ -25,6 +25,10 @@ _CHUNK_NAME = re.compile(r"\d{6}\.wgb")
 
 def chunk_name(number: int) -> str:
     return f"{number:06d}.wgb"
+
+
+def is_chunk_name(name: object) -> bool:
+    return isinstance(name, str) and _CHUNK_NAME.fullmatch(name) is not None
 
 
 def blob_path(session: Path, file: str) -> Path:
@@ -45,7 +49,7 @@ def blob_path(session: Path, file: str) -> Path:
 def chunks(session: Path) -> list[Path]:
     """The recorded blob files in order. Raises SessionError when a link leads out of the folder."""
     folder = session / BLOB_FOLDER
-    names = sorted(p.name for p in folder.iterdir() if _CHUNK_NAME.fullmatch(p.name)) if folder.is_dir() else []
+    names = sorted(p.name for p in folder.iterdir() if is_chunk_name(p.name)) if folder.is_dir() else []
     return [blob_path(session, name) for name in names]
 
 

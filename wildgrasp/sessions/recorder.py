@@ -1,10 +1,12 @@
 """Recording in real time: the camera, the encoders and the disk each on a thread, with bounded queues between them.
 
-    camera thread --frames--> encoder thread --records--> writer thread --> session
-                                     gripper (polled) ---------^
+    camera thread --frames--> encoder thread --records--> writer thread --> blobs of the session
+                                     gripper (polled) ---------^                  |
+                                                   sync thread --> disk, index <--'
 
-The camera's thread never waits: when the queue is full its frame is dropped and counted, and the gap stands in the
-session.
+The camera's thread never waits. Frames that are neither dropped nor with the operating system are what a kill costs, so
+their number is bounded: when it is reached a frame is dropped and counted, and the gap stands in the session. A disk
+that takes a second to make data safe holds up the sync thread alone.
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ from __future__ import annotations
 import queue
 import shutil
 import threading
-from dataclasses import dataclass, replace
+from collections import deque
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +24,17 @@ from wildgrasp.cameras.feed import CameraFeed
 from wildgrasp.clocks import Clock, MonotonicClock
 from wildgrasp.errors import SessionError
 from wildgrasp.sessions.events import Gap
-from wildgrasp.sessions.frames import encode_frame
+from wildgrasp.sessions.frames import EncodedFrame, FrameEncoder
 from wildgrasp.sessions.recording import GripperSource, Recording, RecordingSummary
-from wildgrasp.sessions.writer import SYNC_EVERY
 
 
 @dataclass(frozen=True)
 class RecorderConfig:
     quality: int = 90  # JPEG quality of colour; 100: lossless
-    queue_frames: int = 30  # a second of frames may wait for the encoder
+    queue_s: float = 0.8  # of frames that may be between camera and disk: what a kill may cost
     poll_s: float = 0.05  # how often the gripper is asked
-    sync_s: float = 0.5  # what a power cut may cost
+    sync_s: float = 0.5  # from one sync to the next: what a power cut may cost
+    health_s: float = 1.0  # how often the session notes how the recording stands
     min_free_bytes: int = 500_000_000  # recording ends cleanly when less of the disk is free
 
 
@@ -47,12 +50,6 @@ class RecorderStatus:
     camera_connected: bool
     free_bytes: int
     problem: str  # what the person should know now; empty when all is well
-
-
-@dataclass(frozen=True)
-class _Encoded:
-    t_ns: int
-    payload: bytes
 
 
 class Recorder:
@@ -78,17 +75,25 @@ class Recorder:
         self._meta = meta
         self._config = config
         self._clock = clock or MonotonicClock()
-        self._frames: queue.Queue[RGBDFrame | Gap | None] = queue.Queue(config.queue_frames)
-        self._records: queue.Queue[_Encoded | Gap | None] = queue.Queue(config.queue_frames)
-        self._overflow: Gap | None = None
-        self._most_queued = 0
+        self._frames: queue.SimpleQueue[RGBDFrame | Gap | None] = queue.SimpleQueue()
+        self._records: queue.SimpleQueue[EncodedFrame | Gap | None] = queue.SimpleQueue()
+        # Frames between camera and disk: the camera's thread counts what it takes, the writer's what it has written.
+        self._taken = self._written = 0
+        self._room = 1
+        self._waiting_ns: deque[int] = deque()  # times of the frames on their way, and of some that have arrived
+        self._deepest = self._most_queued = 0  # since the last health sample; of the whole recording
+        self._dropped: Gap | None = None  # frames dropped since the last one that was taken
         self._marks: queue.SimpleQueue[tuple[int, str]] = queue.SimpleQueue()
         self._problem = ""
         self._free_bytes = 0
+        self._sync_ms = 0.0
+        self._sync_error: Exception | None = None
         self._recording: Recording | None = None
         self._fps = 0.0
         self._threads: list[threading.Thread] = []
+        self._syncer = threading.Thread(target=self._sync, name="sync", daemon=True)
         self._over = threading.Event()  # no more frames are taken
+        self._synced = threading.Event()  # no more syncs are needed
         self._crash: Exception | None = None
         self._summary: RecordingSummary | None = None
 
@@ -100,19 +105,23 @@ class Recorder:
             self._gripper.start()
         info = self._feed.open()
         self._fps = info.fps
+        self._room = max(round(self._config.queue_s * info.fps), 2)
         # A busy disk takes a while to make the files; a camera that runs already is recorded from now on all the same.
         self._feed.add_listener(self)
         try:
-            self._recording = Recording(self._path, info, self._gripper, self._meta, self._config.quality)
+            meta = {"recorder": asdict(self._config), **(self._meta or {})}
+            self._recording = Recording(self._path, info, self._gripper, meta, self._config.quality, sync_every=None)
         except BaseException:
             self._feed.remove_listener(self)
             if self._owns_feed:
                 self._feed.stop()
             raise
-        for name, target in (("encoder", self._encode), ("writer", self._write)):
-            thread = threading.Thread(target=target, name=name, daemon=True)
+        self._threads = [
+            threading.Thread(target=target, name=name, daemon=True)
+            for name, target in (("encoder", self._encode), ("writer", self._write))
+        ]
+        for thread in (*self._threads, self._syncer):
             thread.start()
-            self._threads.append(thread)
         self._feed.start()
 
     def mark(self, detail: str = "") -> None:
@@ -125,13 +134,13 @@ class Recorder:
 
     def status(self) -> RecorderStatus:
         recording, feed = self._recording, self._feed.status
-        waiting = self._overflow  # read once: the camera's thread changes it
+        dropped = self._dropped  # read once: the camera's thread changes it
         return RecorderStatus(
             recording=recording is not None and self._summary is None and not self._over.is_set(),
             frames=recording.frames if recording else 0,
-            lost_frames=(recording.lost_frames if recording else 0) + (waiting.lost_frames if waiting else 0),
+            lost_frames=(recording.lost_frames if recording else 0) + (dropped.lost_frames if dropped else 0),
             events=recording.events if recording else 0,
-            queued=self._frames.qsize() + self._records.qsize(),
+            queued=self._taken - self._written,
             camera_connected=feed.connected,
             free_bytes=self._free_bytes,
             problem=self._problem or feed.problem,
@@ -148,8 +157,7 @@ class Recorder:
             self._feed.remove_listener(self)
             if self._owns_feed:
                 self._feed.stop()
-            if self._overflow is not None:
-                self._frames.put(self._overflow)
+            self._tell_dropped()
             self._frames.put(None)
             for thread in self._threads:
                 thread.join()
@@ -163,41 +171,62 @@ class Recorder:
     def on_frame(self, frame: RGBDFrame) -> None:
         if self._over.is_set():
             return
-        self._most_queued = max(self._most_queued, self._frames.qsize() + 1)
-        if self._overflow is not None and self._frames.maxsize - self._frames.qsize() >= 2:
-            self._frames.put_nowait(self._overflow)
-            self._overflow = None
-        if self._overflow is None and not self._frames.full():
-            self._frames.put_nowait(frame)
+        queued = self._taken - self._written
+        self._deepest = max(self._deepest, queued)
+        while len(self._waiting_ns) > queued:
+            self._waiting_ns.popleft()
+        oldest_ns = self._waiting_ns[0] if self._waiting_ns else frame.t_host_ns
+        if queued < self._room and frame.t_host_ns - oldest_ns < self._config.queue_s * 1e9:
+            self._tell_dropped()
+            self._taken += 1
+            self._waiting_ns.append(frame.t_host_ns)
+            self._frames.put(frame)
         else:
-            self._lose(Gap("queue", frame.t_host_ns, frame.t_host_ns, "the computer was too slow", 1))
+            start_ns, lost = (self._dropped.t_start_ns, self._dropped.lost_frames) if self._dropped else (None, 0)
+            first_ns = frame.t_host_ns if start_ns is None else start_ns
+            self._dropped = Gap("queue", first_ns, frame.t_host_ns, "the computer was too slow", lost + 1)
 
     def on_outage(self, gap: Gap) -> None:
         missed = round((gap.t_end_ns - gap.t_start_ns) * 1e-9 * self._fps)
-        self._lose(replace(gap, lost_frames=missed))
+        self._tell_dropped()
+        self._frames.put(replace(gap, lost_frames=missed))
 
-    def _lose(self, gap: Gap) -> None:
-        """Keep a gap until there is room for it; gaps that meet become one."""
-        if self._overflow is not None:
-            before = self._overflow
-            gap = replace(before, t_end_ns=gap.t_end_ns, lost_frames=before.lost_frames + gap.lost_frames)
-        self._overflow = gap
+    def _tell_dropped(self) -> None:
+        if self._dropped is not None:
+            self._frames.put(self._dropped)
+            self._dropped = None
 
     # --- the encoder's thread ---
 
     def _encode(self) -> None:
+        encoder = FrameEncoder(self._config.quality)
         while (item := self._frames.get()) is not None:
             if self._over.is_set():
                 continue  # keep emptying the queue, so that nobody waits for it
             try:
-                self._records.put(item if isinstance(item, Gap) else self._encoded(item))
+                self._records.put(item if isinstance(item, Gap) else encoder.encode(item))
             except Exception as error:
                 self._crash = error
                 self._over.set()
         self._records.put(None)
 
-    def _encoded(self, frame: RGBDFrame) -> _Encoded:
-        return _Encoded(frame.t_host_ns, encode_frame(frame, self._config.quality))
+    # --- the sync thread ---
+
+    def _sync(self) -> None:
+        while not self._synced.wait(self._config.sync_s):
+            began_ns = self._clock.now_ns()
+            try:
+                self._recording.writer.sync()
+            except Exception as error:
+                self._sync_error = error
+                return
+            self._sync_ms = (self._clock.now_ns() - began_ns) * 1e-6
+
+    def _end_sync(self) -> None:
+        self._synced.set()
+        self._syncer.join()
+        if self._sync_error is not None:
+            raise self._sync_error
 
     # --- the writer's thread ---
 
@@ -205,9 +234,12 @@ class Recorder:
         stopped = False
         try:
             stopped = self._write_until_stopped()
+            self._end_sync()
             health = {"most_queued": self._most_queued, "camera_outages": self._feed.status.outages}
             self._summary = self._recording.close(health, self._problem)
         except Exception as error:
+            self._synced.set()
+            self._syncer.join()
             self._problem, self._crash = str(error), error
             self._recording.abandon()
         self._over.set()
@@ -215,14 +247,14 @@ class Recorder:
             stopped = self._records.get() is None
 
     def _write_until_stopped(self) -> bool:
-        """Returns whether the end of the queue was reached; if not, the disk is nearly full."""
-        polled_ns = synced_ns = self._clock.now_ns()
-        synced_frames = 0
-        while not self._problem:
+        """Returns whether the end of the queue was reached; if not, the disk is nearly full or refuses to sync."""
+        polled_ns = noted_ns = self._clock.now_ns()
+        while not self._problem and self._sync_error is None:
             try:
                 item = self._records.get(timeout=self._config.poll_s)
                 if item is None:
                     self._take_gripper()
+                    self._note_health()
                     return True
                 self._keep(item)
             except queue.Empty:
@@ -231,18 +263,23 @@ class Recorder:
             if now_ns - polled_ns >= self._config.poll_s * 1e9:
                 self._take_gripper()
                 polled_ns = now_ns
-            if now_ns - synced_ns >= self._config.sync_s * 1e9:
-                if self._recording.frames - synced_frames < SYNC_EVERY:  # else the writer did it by itself
-                    self._recording.writer.sync()
-                self._watch_disk(self._path)
-                synced_ns, synced_frames = now_ns, self._recording.frames
+            if now_ns - noted_ns >= self._config.health_s * 1e9:
+                self._watch_disk()
+                self._note_health()
+                noted_ns = now_ns
         return False
 
-    def _keep(self, item: _Encoded | Gap) -> None:
+    def _keep(self, item: EncodedFrame | Gap) -> None:
         if isinstance(item, Gap):
             self._recording.note_gap(item)
         else:
-            self._recording.accept_encoded(item.t_ns, item.payload)
+            self._recording.accept_encoded(item)
+            self._written += 1
+
+    def _note_health(self) -> None:
+        deepest, self._deepest = self._deepest, 0
+        self._most_queued = max(self._most_queued, deepest)
+        self._recording.note_health(self._clock.now_ns(), deepest, self._sync_ms, self._free_bytes)
 
     def _take_gripper(self) -> None:
         self._recording.drain()
@@ -251,19 +288,17 @@ class Recorder:
 
     def _require_room(self) -> None:
         folder = next(p for p in self._path.resolve().parents if p.exists())
-        free = shutil.disk_usage(folder).free
-        if free < self._config.min_free_bytes:
+        self._free_bytes = shutil.disk_usage(folder).free
+        if self._free_bytes < self._config.min_free_bytes:
             raise SessionError(
-                f"Only {free / 1e6:.0f} MB of the disk are free, too little to record. Upload and delete sessions, or "
-                "use "
-                "another disk. Nothing was changed."
+                f"Only {self._free_bytes / 1e6:.0f} MB of the disk are free, too little to record. Upload and delete "
+                "sessions, or use another disk. Nothing was changed."
             )
 
-    def _watch_disk(self, path: Path) -> None:
-        self._free_bytes = shutil.disk_usage(path).free
+    def _watch_disk(self) -> None:
+        self._free_bytes = shutil.disk_usage(self._path).free
         if self._free_bytes < self._config.min_free_bytes:
             self._problem = (
                 f"Only {self._free_bytes / 1e6:.0f} MB of the disk are free, so the recording ended; all of it is "
-                "kept. "
-                "Upload and delete sessions, or use another disk."
+                "kept. Upload and delete sessions, or use another disk."
             )

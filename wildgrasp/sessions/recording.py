@@ -16,9 +16,9 @@ from typing import Any, Protocol
 from wildgrasp.cameras.base import CameraInfo, RGBDFrame
 from wildgrasp.geometry import to_vector
 from wildgrasp.rig import NOMINAL_T_CAMERA_FINGERTIP
-from wildgrasp.sessions.events import Gap, GripperEvent, ServoSample
-from wildgrasp.sessions.frames import encode_frame
-from wildgrasp.sessions.writer import SessionWriter
+from wildgrasp.sessions.events import Gap, GripperEvent, HealthSample, ServoSample
+from wildgrasp.sessions.frames import EncodedFrame, FrameEncoder
+from wildgrasp.sessions.writer import SYNC_EVERY, SessionWriter
 
 # An interval between two frames that is longer than this many periods is a gap.
 GAP_PERIODS = 1.7
@@ -75,6 +75,7 @@ class Recording:
         meta: participant, task, labels, consent …; kept as given. ``T_camera_fingertip`` [7] defaults to the rig's
             nominal one.
         quality: JPEG quality of colour; 100 is lossless.
+        sync_every: frames between two syncs; None where another thread calls ``writer.sync``.
 
     Raises SessionError when the folder exists, cannot be created, or the disk is full (with what is kept).
     """
@@ -86,17 +87,24 @@ class Recording:
         gripper: GripperSource | None = None,
         meta: dict[str, Any] | None = None,
         quality: int = 90,
+        sync_every: int | None = SYNC_EVERY,
     ) -> None:
         if gripper is not None:
             gripper.start()
             gripper.take()
+        about = {**_provenance(), **(meta or {})}
+        if gripper is not None:
+            about.setdefault("T_camera_fingertip", to_vector(NOMINAL_T_CAMERA_FINGERTIP).tolist())
+            about["gripper"] = gripper.describe()  # at once: a session that is cut off has a device too
         if isinstance(target, SessionWriter):
             self.writer = target
+            for key, value in about.items():
+                self.writer.set_meta(key, value)
         elif camera is None:
             raise ValueError("a recording into a new folder needs its camera")
         else:
-            self.writer = SessionWriter(target, camera, quality=quality)
-        self._quality = quality
+            self.writer = SessionWriter(target, camera, about, sync_every=sync_every)
+        self._encoder = FrameEncoder(quality)
         self._gripper = gripper
         self._period_ns = round(1e9 / self.writer.camera.fps)
         self._gaps: list[Gap] = []
@@ -104,19 +112,16 @@ class Recording:
         self._t_first_ns = self._t_last_ns = 0
         self._link_lost_ns: int | None = None
         self._summary: RecordingSummary | None = None
-        for key, value in {**_provenance(), **(meta or {})}.items():
-            self.writer.set_meta(key, value)
-        if gripper is not None and "T_camera_fingertip" not in (meta or {}):
-            self.writer.set_meta("T_camera_fingertip", to_vector(NOMINAL_T_CAMERA_FINGERTIP).tolist())
 
     # --- what comes in ---
 
     def accept(self, frame: RGBDFrame) -> int | None:
         """Encode and keep one frame; returns its id, or None where its time does not advance (counted as lost)."""
-        return self.accept_encoded(frame.t_host_ns, encode_frame(frame, self._quality))
+        return self.accept_encoded(self._encoder.encode(frame))
 
-    def accept_encoded(self, t_ns: int, payload: bytes) -> int | None:
-        """Keep a frame that :func:`wildgrasp.sessions.frames.encode_frame` encoded on another thread."""
+    def accept_encoded(self, frame: EncodedFrame) -> int | None:
+        """Keep a frame that another thread encoded."""
+        t_ns = frame.t_host_ns
         if self.writer.frame_count == 0:
             self._t_first_ns = t_ns
         elif t_ns <= self._t_last_ns:
@@ -125,7 +130,7 @@ class Recording:
         else:
             self._note_silence(t_ns)
         self._t_last_ns = t_ns
-        return self.writer.add_encoded_frame(t_ns, payload)
+        return self.writer.add_encoded_frame(frame)
 
     def drain(self) -> None:
         """Keep what the gripper said since the last call."""
@@ -148,6 +153,7 @@ class Recording:
         elif event.kind == "link_back" and self._link_lost_ns is not None:
             self.note_gap(Gap("gripper", self._link_lost_ns, event.t_ns, "the gripper's link was lost"))
             self._link_lost_ns = None
+            self._describe_gripper()  # it may be another one, and its clock began anew
 
     def mark(self, t_ns: int | None = None, detail: str = "") -> None:
         """The person says "that one failed", at a time (default: that of the last frame)."""
@@ -182,8 +188,7 @@ class Recording:
         if self._summary is not None:
             return self._summary
         self.drain()
-        if self._gripper is not None:
-            self.writer.set_meta("gripper", self._gripper.describe())
+        self._describe_gripper()
         if self._link_lost_ns is not None:
             end_ns = max(self._t_last_ns, self._link_lost_ns)
             self.note_gap(Gap("gripper", self._link_lost_ns, end_ns, "the gripper's link was lost until the end"))
@@ -206,6 +211,13 @@ class Recording:
     def abandon(self) -> None:
         """Let go of the session as it is, after the disk refused; ``wildgrasp repair`` completes it."""
         self.writer.abandon()
+
+    def note_health(self, t_ns: int, most_queued: int, sync_ms: float, free_bytes: int) -> None:
+        self.writer.add_health(HealthSample(t_ns, self.frames, self.lost_frames, most_queued, sync_ms, free_bytes))
+
+    def _describe_gripper(self) -> None:
+        if self._gripper is not None:
+            self.writer.set_meta("gripper", self._gripper.describe())
 
     def _note_silence(self, t_ns: int) -> None:
         if t_ns - self._t_last_ns <= GAP_PERIODS * self._period_ns:

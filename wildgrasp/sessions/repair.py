@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -15,11 +16,21 @@ from typing import Any
 from wildgrasp.errors import SessionError
 from wildgrasp.sessions import rows, schema
 from wildgrasp.sessions.blobs import read_record
+from wildgrasp.sessions.events import Gap
 from wildgrasp.sessions.index import NewerFormatError, camera_from_json, open_index
-from wildgrasp.sessions.layout import INDEX_FILES, INDEX_NAME, FolderLock, blob_path, sync_file, sync_folder
+from wildgrasp.sessions.layout import (
+    INDEX_FILES,
+    INDEX_NAME,
+    FolderLock,
+    blob_path,
+    check_index_files,
+    sync_file,
+    sync_folder,
+)
 from wildgrasp.sessions.survey import FoundFrame, Survey, survey
 
 REPAIR_META = ("closed", "cut_off", "repaired")  # keys of meta that a repair writes itself
+REPAIR_SOURCE = "disk"  # of the gaps that a repair lists: a recorder has other ones
 _UNFINISHED = f"{INDEX_NAME}.repairing"
 
 
@@ -45,18 +56,26 @@ def repair_session(path: Path, progress: Callable[[int], None] | None = None) ->
     path = Path(path)
     lock = FolderLock(path)
     try:
+        check_index_files(path)
         found = survey(path, progress)
         _require_camera(path, found)
-        unfinished = path / _UNFINISHED
-        unfinished.unlink(missing_ok=True)
+        unfinished, kept = path / _UNFINISHED, None
         try:
+            kept = _keep_old(path)  # before anything of it is opened, which would change it
+            unfinished.unlink(missing_ok=True)
             ids = _build(unfinished, found)
             old_frames, processing_kept = _carry_over(path, unfinished, ids, found)
-            kept = _put_in_place(path, unfinished)
+            _forget_unreadable(path, unfinished)
+            _put_in_place(path, unfinished)
         except (OSError, sqlite3.Error) as error:
-            raise SessionError(f"{path} could not be repaired ({error}). It is as it was before.") from error
+            if kept is not None and all((path / file.name).exists() for file in kept.iterdir()):
+                shutil.rmtree(kept, ignore_errors=True)  # nothing of the old index is gone
+            raise SessionError(
+                f"{path} could not be repaired ({error}). Its data is as it was before; make room and try again."
+            ) from error
         finally:
-            unfinished.unlink(missing_ok=True)
+            with suppress(OSError):  # the next repair replaces it
+                unfinished.unlink(missing_ok=True)
         damaged = sum(damage.length for damage in found.damage)
         lost = found.lost_frames + len(found.frames) - len(ids)
         return RepairReport(path, len(ids), old_frames, lost, damaged, processing_kept, kept)
@@ -85,11 +104,8 @@ def _build(index: Path, found: Survey) -> dict[int, int]:
         ids = {frame.id: new for new, frame in enumerate(frames)}
         for frame in frames:
             rows.insert_frame(db, ids[frame.id], frame.t_ns, frame.t_device_ns, frame.ref)
-        for event in found.events:
-            rows.insert_event(db, event)
-        rows.insert_servo(db, found.servo)
-        for gap in found.gaps + _lost_as_gaps(frames):
-            rows.insert_gap(db, gap)
+        for message in [*found.events, *found.servo, *found.gaps, *_lost_as_gaps(frames), *found.health]:
+            rows.insert_message(db, message)
         lost_rows = {}
         for table, row in found.rows:
             if not _insert_row(db, table, row, ids):
@@ -108,18 +124,9 @@ def _usable(found: Survey) -> list[FoundFrame]:
     return [frame for frame in found.frames if frame.sizes == (size, size)]
 
 
-def _lost_as_gaps(frames: list[FoundFrame]) -> list[dict[str, Any]]:
-    return [
-        {
-            "source": "disk",
-            "t_start_ns": a.t_ns,
-            "t_end_ns": b.t_ns,
-            "reason": "the recorded frames were damaged on the disk",
-            "lost_frames": b.id - a.id - 1,
-        }
-        for a, b in pairwise(frames)
-        if b.id > a.id + 1
-    ]
+def _lost_as_gaps(frames: list[FoundFrame]) -> list[Gap]:
+    reason = "the recorded frames were damaged on the disk"
+    return [Gap(REPAIR_SOURCE, a.t_ns, b.t_ns, reason, b.id - a.id - 1) for a, b in pairwise(frames) if b.id > a.id + 1]
 
 
 def _insert_row(db: sqlite3.Connection, table: str, row: dict[str, Any], ids: dict[int, int]) -> bool:
@@ -175,7 +182,6 @@ def _carry_over(path: Path, unfinished: Path, ids: dict[int, int], found: Survey
             marks = ", ".join("?" * len(columns))
             cells = old.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall()
             copied += new.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", cells).rowcount
-        _forget_unreadable(path, new)
         new.execute("COMMIT")
         return len(indexed), copied > 0
     except sqlite3.DatabaseError:
@@ -187,8 +193,14 @@ def _carry_over(path: Path, unfinished: Path, ids: dict[int, int], found: Survey
         new.close()
 
 
-def _forget_unreadable(path: Path, db: sqlite3.Connection) -> None:
-    """Rows that point to data which cannot be read any more: masks go, decisions stay without their arrays."""
+def _forget_unreadable(path: Path, unfinished: Path) -> None:
+    """Rows that point to data which cannot be read any more: masks go, decisions stay without their arrays. What
+    processing found of frames that do not exist goes too."""
+    db = rows.open_scratch_index(unfinished)
+    db.execute("BEGIN")
+    for table in schema.DERIVED_TABLES:
+        for column in schema.FRAME_COLUMNS.get(table, ()):
+            db.execute(f"DELETE FROM {table} WHERE {schema.strays(column)}")
     for table, statement in (
         ("masks", "DELETE FROM masks WHERE id = ?"),
         ("decisions", "UPDATE decisions SET file = NULL, offset = NULL WHERE id = ?"),
@@ -199,24 +211,38 @@ def _forget_unreadable(path: Path, db: sqlite3.Connection) -> None:
                 read_record(blob_path(path, file), offset)
             except (SessionError, TypeError):
                 db.execute(statement, (row_id,))
+    db.execute("COMMIT")
+    db.close()
 
 
-def _put_in_place(path: Path, unfinished: Path) -> Path | None:
-    """Copy the old index aside, then replace it. At every moment there is an index, or blobs to repair it from."""
+# --- the old index and the new one ---
+
+
+def _keep_old(path: Path) -> Path | None:
+    """Copy the old index aside, as it is."""
     old = [path / name for name in INDEX_FILES if (path / name).exists()]
-    kept = None
-    if old:
-        number = 1
-        while (kept := path / f"before-repair-{number}").exists():
-            number += 1
-        kept.mkdir()
+    if not old:
+        return None
+    number = 1
+    while (kept := path / f"before-repair-{number}").exists():
+        number += 1
+    kept.mkdir()
+    try:
         for file in old:
             shutil.copy2(file, kept / file.name)
+            sync_file(kept / file.name)
         sync_folder(kept)
+    except OSError:
+        shutil.rmtree(kept, ignore_errors=True)
+        raise
+    return kept
+
+
+def _put_in_place(path: Path, unfinished: Path) -> None:
+    """Replace the old index. At every moment there is an index, or blobs to repair it from."""
     sync_file(unfinished)
-    # A write-ahead log of the old index must never meet the new one, so it goes first.
+    # A log or journal of the old index must never meet the new one, so it goes first.
     for name in INDEX_FILES[1:]:
         (path / name).unlink(missing_ok=True)
     unfinished.replace(path / INDEX_NAME)
     sync_folder(path)
-    return kept

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from wildgrasp.sessions import schema
 from wildgrasp.sessions.blobs import BlobRef
+from wildgrasp.sessions.events import Gap, GripperEvent, HealthSample, Message, ServoSample
 
-_EVENT = ("t_ns", "kind", "uncertainty_ns", "detail")
-_SERVO = ("t_ns", "opening", "speed", "load", "temperature_c", "voltage_v", "moving", "error")
+TABLES = {GripperEvent: "events", ServoSample: "servo", Gap: "gaps", HealthSample: "health"}
 _CREATE = f"BEGIN; {schema.ALL} PRAGMA user_version = {schema.SCHEMA_VERSION}; COMMIT;"
-_GAP = ("source", "t_start_ns", "t_end_ns", "reason", "lost_frames")
 
 
 def create_index(path: Path) -> sqlite3.Connection:
@@ -46,16 +45,9 @@ def insert_frame(db: sqlite3.Connection, frame_id: int, t_ns: int, t_device_ns: 
     db.execute("INSERT INTO frames VALUES (?,?,?,?,?)", (frame_id, t_ns, t_device_ns, ref.file, ref.offset))
 
 
-def insert_event(db: sqlite3.Connection, event: dict[str, Any]) -> None:
-    db.execute(_insert_sql("events", _EVENT), _values(event, _EVENT))
-
-
-def insert_servo(db: sqlite3.Connection, samples: Iterable[dict[str, Any]]) -> None:
-    db.executemany(_insert_sql("servo", _SERVO), [_values(sample, _SERVO) for sample in samples])
-
-
-def insert_gap(db: sqlite3.Connection, gap: dict[str, Any]) -> None:
-    db.execute(_insert_sql("gaps", _GAP), _values(gap, _GAP))
+def insert_message(db: sqlite3.Connection, message: Message) -> None:
+    values = asdict(message)
+    db.execute(_insert_sql(TABLES[type(message)], tuple(values)), tuple(values.values()))
 
 
 def insert_row(db: sqlite3.Connection, table: str, row: dict[str, Any], replace: bool = False) -> int:
@@ -72,7 +64,3 @@ def insert_row(db: sqlite3.Connection, table: str, row: dict[str, Any], replace:
 def _insert_sql(table: str, columns: tuple[str, ...], replace: bool = False) -> str:
     verb = "INSERT OR REPLACE" if replace else "INSERT"
     return f"{verb} INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
-
-
-def _values(row: dict[str, Any], columns: tuple[str, ...]) -> tuple:
-    return tuple(row[name] for name in columns)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+HEALTH = """
+CREATE TABLE IF NOT EXISTS health (
+    id INTEGER PRIMARY KEY, t_ns INTEGER NOT NULL, frames INTEGER, lost_frames INTEGER, most_queued INTEGER,
+    sync_ms REAL, free_bytes INTEGER);
+"""
 
 # SQL that takes an index from the version that is the key to the next one.
-MIGRATIONS: dict[int, str] = {}
+MIGRATIONS: dict[int, str] = {1: HEALTH}
 
 # Tables written while recording (rebuilt from the blobs by `wildgrasp repair`).
 RECORDING = """
@@ -59,12 +65,25 @@ CREATE TABLE IF NOT EXISTS transitions (
     id INTEGER PRIMARY KEY, episode_id INTEGER, t_ns INTEGER, state TEXT, reason TEXT);
 """
 
-ALL = RECORDING + POSES + PROCESSING + ROBOT
+ALL = RECORDING + HEALTH + POSES + PROCESSING + ROBOT
 
 # Tables whose rows the writer also keeps as ROW records (so `wildgrasp repair` rebuilds them), and those that only
 # processing fills (repair carries them over, or `wildgrasp process` makes them again).
 ROW_TABLES = ("poses", "episodes", "decisions", "transitions")
 DERIVED_TABLES = ("poses", "attempts", "masks", "steps")
+
+# Columns that name frames.
+FRAME_COLUMNS = {
+    "poses": ("frame_id",),
+    "masks": ("frame_id",),
+    "decisions": ("frame_id",),
+    "attempts": ("frame_start", "frame_grasp", "frame_release", "frame_end"),
+}
+
+
+def strays(column: str) -> str:
+    """SQL condition for rows whose frame does not exist."""
+    return f"{column} IS NOT NULL AND {column} NOT IN (SELECT id FROM frames)"
 
 
 def migrate(connection: sqlite3.Connection, version: int) -> None:

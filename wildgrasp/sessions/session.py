@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,15 @@ from wildgrasp.geometry import PinholeCamera, from_vector
 from wildgrasp.sessions.arrays import pack_arrays, unpack_arrays
 from wildgrasp.sessions.blobs import BlobRef, BlobWriter, Kind, Record, read_record
 from wildgrasp.sessions.codecs import decode_mask, encode_mask
-from wildgrasp.sessions.events import Gap, GripperEvent, ServoSample, from_values
+from wildgrasp.sessions.events import Gap, GripperEvent, HealthSample, ServoSample, from_values
 from wildgrasp.sessions.frames import unpack_frame
 from wildgrasp.sessions.index import camera_from_json, damage_told, open_index, read_frames, read_meta
 from wildgrasp.sessions.layout import BLOB_FOLDER, DERIVED_BLOB, blob_path
 from wildgrasp.sessions.poses import Poses, read_poses, write_poses
 
 __all__ = ["Poses", "Session", "SessionEdit"]
+
+_DISK_ERRORS = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}  # the low byte says the kind
 
 
 class Session:
@@ -59,7 +61,15 @@ class Session:
     @property
     def T_camera_fingertip(self) -> NDArray[np.float64] | None:
         """The gripper's calibration [4, 4], or None where the session has no gripper."""
-        vector = self.meta.get("T_camera_fingertip")
+        return self._pose_in_meta("T_camera_fingertip")
+
+    @property
+    def T_tool_camera(self) -> NDArray[np.float64] | None:
+        """The hand–eye calibration [4, 4] of a robot's session, or None where it has none."""
+        return self._pose_in_meta("T_tool_camera")
+
+    def _pose_in_meta(self, key: str) -> NDArray[np.float64] | None:
+        vector = self.meta.get(key)
         if vector is None:
             return None
         with damage_told(self.path):
@@ -88,6 +98,10 @@ class Session:
 
     def gaps(self) -> list[Gap]:
         return self._messages(Gap, "gaps", "t_start_ns")
+
+    def health(self) -> list[HealthSample]:
+        """How the recording stood, about once a second; ``meta["health"]`` sums it up."""
+        return self._messages(HealthSample, "health", "t_ns")
 
     def _messages(self, kind: type, table: str, time: str) -> list:
         with damage_told(self.path):
@@ -132,7 +146,7 @@ class Session:
         except BaseException as error:
             self._roll_back()
             edit.take_back()
-            if isinstance(error, OSError) or getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            if isinstance(error, OSError) or getattr(error, "sqlite_errorcode", 0) & 0xFF in _DISK_ERRORS:
                 raise SessionError(f"{self.path} could not be written ({error}). It is as it was before.") from error
             raise
 
@@ -175,5 +189,6 @@ class SessionEdit:
         return self.blobs.append(Kind.ARRAY, 0, pack_arrays(arrays))
 
     def take_back(self) -> None:
-        """Drop the records of a change that failed."""
-        self.blobs.abandon(self._start)
+        """Drop the records of a change that failed; nothing points to them any more."""
+        with suppress(OSError):
+            self.blobs.abandon(self._start)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -19,8 +21,8 @@ from wildgrasp.geometry import to_vector
 from wildgrasp.sessions import rows, schema
 from wildgrasp.sessions.arrays import pack_arrays
 from wildgrasp.sessions.blobs import BlobRef, BlobWriter, Kind
-from wildgrasp.sessions.events import Gap, GripperEvent, ServoSample
-from wildgrasp.sessions.frames import device_time, encode_frame, with_id
+from wildgrasp.sessions.events import Gap, GripperEvent, HealthSample, ServoSample
+from wildgrasp.sessions.frames import EncodedFrame, FrameEncoder
 from wildgrasp.sessions.layout import BLOB_FOLDER, INDEX_NAME, FolderLock, chunk_name, sync_folder
 
 CHUNK_BYTES = 256 * 1024 * 1024
@@ -28,35 +30,59 @@ SYNC_EVERY = 15  # frames between two commits: half a second at 30 fps
 
 
 class SessionWriter:
-    """Creates a session folder and appends to it. One thread owns a writer.
+    """Creates a session folder and appends to it. One thread owns a writer; one other may call :meth:`sync`.
+
+    Args:
+        sync_every: frames after which the writer syncs by itself; None where somebody else calls :meth:`sync`.
 
     Raises SessionError when the folder exists already (nothing that was recorded is ever overwritten), and when the
-    disk refuses: then everything up to the last whole record is kept, and ``wildgrasp repair`` rebuilds the index.
+    disk refuses: then everything up to the last whole record is kept, and ``wildgrasp repair`` rebuilds the index. A
+    session that cannot even be begun leaves no folder.
     """
 
-    def __init__(self, path: Path, camera: CameraInfo, meta: dict[str, Any] | None = None, quality: int = 90) -> None:
+    def __init__(
+        self,
+        path: Path,
+        camera: CameraInfo,
+        meta: dict[str, Any] | None = None,
+        quality: int = 90,
+        sync_every: int | None = SYNC_EVERY,
+    ) -> None:
         self.path = Path(path)
         self.camera = camera
         self.frame_count = 0
-        self._quality = quality
+        self._encoder = FrameEncoder(quality)
+        self._sync_every = sync_every
         self._chunk = 0
+        self._full: SimpleQueue[BlobWriter] = SimpleQueue()  # chunks to be synced and closed
+        self._pending: SimpleQueue[tuple[Callable[..., None], tuple]] = SimpleQueue()  # rows of records not yet synced
+        self._lock: FolderLock | None = None
+        self._blobs: BlobWriter | None = None
         self._db: sqlite3.Connection | None = None
         try:
-            (self.path / BLOB_FOLDER).mkdir(parents=True)
+            self.path.mkdir(parents=True)
         except FileExistsError:
             raise SessionError(f"{self.path} exists already. Choose another name; nothing was changed.") from None
         except OSError as error:
             raise SessionError(f"{self.path} cannot be created ({error.strerror}). Choose another folder.") from error
+        try:
+            self._begin(meta or {})
+        except BaseException:
+            self.abandon()
+            shutil.rmtree(self.path, ignore_errors=True)
+            raise
+
+    def _begin(self, meta: dict[str, Any]) -> None:
         self._lock = FolderLock(self.path)
         with self._disk():
+            (self.path / BLOB_FOLDER).mkdir()
             self._blobs = BlobWriter(self._chunk_path())
             self._db = rows.create_index(self.path / INDEX_NAME)
             self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")
             self._db.execute("BEGIN")
             for folder in (self.path / BLOB_FOLDER, self.path, self.path.resolve().parent):
                 sync_folder(folder)
-        self.set_meta("camera", asdict(camera))
-        for key, value in (meta or {}).items():
+        for key, value in {"camera": asdict(self.camera), "format": schema.SCHEMA_VERSION, **meta}.items():
             self.set_meta(key, value)
         self.sync()
 
@@ -64,43 +90,44 @@ class SessionWriter:
 
     def add_frame(self, frame: RGBDFrame) -> int:
         """Encode and append one frame; returns its id."""
-        return self.add_encoded_frame(frame.t_host_ns, encode_frame(frame, self._quality))
+        return self.add_encoded_frame(self._encoder.encode(frame))
 
-    def add_encoded_frame(self, t_ns: int, payload: bytes) -> int:
-        """Append a frame whose payload ``encode_frame`` or ``pack_frame`` made; returns its id."""
+    def add_encoded_frame(self, frame: EncodedFrame) -> int:
+        """Append a frame that was encoded before; returns its id."""
         frame_id = self.frame_count
         with self._disk():
             if self._blobs.offset > CHUNK_BYTES:
                 self._next_chunk()
-            ref = self._blobs.append(Kind.FRAME, t_ns, with_id(frame_id, payload))
-            rows.insert_frame(self._db, frame_id, t_ns, device_time(payload), ref)
+            ref = self._blobs.append(Kind.FRAME, frame.t_host_ns, *frame.payload(frame_id))
+        self._pending.put((rows.insert_frame, (frame_id, frame.t_host_ns, frame.t_device_ns, ref)))
         self.frame_count += 1
-        if self.frame_count % SYNC_EVERY == 0:
+        if self._sync_every is not None and self.frame_count % self._sync_every == 0:
             self.sync()
         return frame_id
 
     def add_event(self, event: GripperEvent) -> None:
-        with self._disk():
-            self._append_json(Kind.EVENT, event.t_ns, asdict(event))
-            rows.insert_event(self._db, asdict(event))
+        self._append_json(Kind.EVENT, event.t_ns, asdict(event))
+        self._pending.put((rows.insert_message, (event,)))
 
     def add_servo(self, samples: list[ServoSample]) -> None:
         if not samples:
             return
-        with self._disk():
-            self._append_json(Kind.SERVO, samples[0].t_ns, [asdict(s) for s in samples])
-            rows.insert_servo(self._db, [asdict(s) for s in samples])
+        self._append_json(Kind.SERVO, samples[0].t_ns, [asdict(s) for s in samples])
+        for sample in samples:
+            self._pending.put((rows.insert_message, (sample,)))
 
     def add_gap(self, gap: Gap) -> None:
-        with self._disk():
-            self._append_json(Kind.GAP, gap.t_start_ns, asdict(gap))
-            rows.insert_gap(self._db, asdict(gap))
+        self._append_json(Kind.GAP, gap.t_start_ns, asdict(gap))
+        self._pending.put((rows.insert_message, (gap,)))
+
+    def add_health(self, sample: HealthSample) -> None:
+        self._append_json(Kind.HEALTH, sample.t_ns, asdict(sample))
+        self._pending.put((rows.insert_message, (sample,)))
 
     def set_meta(self, key: str, value: Any) -> None:
         """Keep any JSON value under a key: device, participant, task, clock fit, health, calibration …"""
-        with self._disk():
-            self._append_json(Kind.META, 0, {"key": key, "value": value})
-            rows.insert_meta(self._db, key, value)
+        self._append_json(Kind.META, 0, {"key": key, "value": value})
+        self._pending.put((rows.insert_meta, (key, value)))
 
     # --- poses and decisions (robot runs, imports) ---
 
@@ -123,16 +150,24 @@ class SessionWriter:
     def _insert(self, table: str, row: dict[str, Any]) -> int:
         with self._disk():
             row_id = rows.insert_row(self._db, table, row)
-            stored = row if table == "poses" else {"id": row_id, **row}
-            self._append_json(Kind.ROW, 0, {"table": table, "row": stored})
+        stored = row if table == "poses" else {"id": row_id, **row}
+        self._append_json(Kind.ROW, 0, {"table": table, "row": stored})
         return row_id
 
     # --- durability ---
 
     def sync(self) -> None:
-        """Make everything so far survive: blobs to disk first, then the index that points into them."""
+        """Make everything so far survive: the records go to the disk first, then their rows into the index.
+
+        May be called on another thread while records are appended; what is appended meanwhile waits for the next call.
+        """
+        count, current = self._pending.qsize(), self._blobs  # in this order: the rows' records stand in here or before
         with self._disk():
-            self._blobs.sync()
+            self._close_full_chunks()
+            current.sync()
+            for _ in range(count):
+                insert, values = self._pending.get()
+                insert(self._db, *values)
             self._db.execute("COMMIT")
             self._db.execute("BEGIN")
 
@@ -142,8 +177,8 @@ class SessionWriter:
             return
         try:
             self.set_meta("closed", True)
+            self.sync()
             with self._disk():
-                self._blobs.close()
                 self._db.execute("COMMIT")
                 self._db.executescript(
                     "PRAGMA synchronous=FULL; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode=DELETE;"
@@ -158,11 +193,12 @@ class SessionWriter:
         if self._db is not None:
             self._db.close()
             self._db = None
-        try:
-            self._blobs.close()
-        except OSError:
-            pass  # the error that led here was told already, and the file is closed now
-        finally:
+        if self._blobs is not None:
+            self._full.put(self._blobs)
+        while not self._full.empty():
+            with suppress(OSError):  # the error that led here was told already
+                self._full.get().close()
+        if self._lock is not None:
             self._lock.release()
 
     def __enter__(self) -> SessionWriter:
@@ -186,14 +222,20 @@ class SessionWriter:
             ) from error
 
     def _append_json(self, kind: Kind, t_ns: int, value: Any) -> None:
-        self._blobs.append(kind, t_ns, json.dumps(value).encode())
+        with self._disk():
+            self._blobs.append(kind, t_ns, json.dumps(value).encode())
 
     def _chunk_path(self) -> Path:
         return self.path / BLOB_FOLDER / chunk_name(self._chunk)
 
     def _next_chunk(self) -> None:
-        self.sync()
-        self._blobs.close()
+        self._full.put(self._blobs)  # before the new one stands in its place: see sync
         self._chunk += 1
         self._blobs = BlobWriter(self._chunk_path())
+
+    def _close_full_chunks(self) -> None:
+        if self._full.empty():
+            return
+        while not self._full.empty():
+            self._full.get().close()
         sync_folder(self.path / BLOB_FOLDER)
