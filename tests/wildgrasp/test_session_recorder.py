@@ -134,7 +134,7 @@ def test_a_running_feed_goes_on_after_the_recording(tmp_path, make_frame, make_c
 
 def test_a_running_camera_is_recorded_while_a_busy_disk_makes_the_files(tmp_path, make_frame, make_camera, monkeypatch):
     """The first frame is the next one after start() was called, however long the files take."""
-    making, gate = threading.Event(), threading.Event()
+    seen, making, gate = threading.Event(), threading.Event(), threading.Event()
 
     class SlowRecording(recorder_module.Recording):
         def __init__(self, *args, **options):
@@ -147,6 +147,7 @@ def test_a_running_camera_is_recorded_while_a_busy_disk_makes_the_files(tmp_path
 
     def frames():
         yield make_frame(next(numbers))
+        seen.set()  # nobody recorded yet
         making.wait(20)
         for number in numbers:
             yield make_frame(number)
@@ -154,6 +155,7 @@ def test_a_running_camera_is_recorded_while_a_busy_disk_makes_the_files(tmp_path
 
     feed = CameraFeed(make_camera(frames()))
     feed.start()
+    assert seen.wait(20)
     recorder = Recorder(feed, None, tmp_path / "s")
     recorder.start()
     assert recorder.wait_ended(20)
