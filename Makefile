@@ -9,7 +9,7 @@ export MUJOCO_GL ?= egl
 export LP_NUM_THREADS ?= 1
 export PYTHONUNBUFFERED = 1
 
-.PHONY: demo test lint setup firmware bench docs clean help
+.PHONY: demo test lint setup firmware bench docs translations clean help
 
 help:  ## This list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,12 @@ $(VENV)/.ready: pyproject.toml scripts/apt-packages.txt
 	$(PY) -m pip install -q '$(TORCH)'
 	$(PY) -m pip install -q -e '.[all,dev]'
 	touch $@
+
+TRANSLATIONS := capture_app/app/translations
+translations: setup  ## The app's texts: new ones into the .ts files, which people edit, and the .qm files from those
+	$(VENV)/bin/pyside6-lupdate capture_app/app/views/*.py -ts $(TRANSLATIONS)/de.ts -no-obsolete -locations none
+	$(VENV)/bin/pyside6-lupdate capture_app/app/views/*.py -ts $(TRANSLATIONS)/en.ts -no-obsolete -locations none -pluralonly
+	for f in $(TRANSLATIONS)/*.ts; do $(VENV)/bin/pyside6-lrelease $$f; done
 
 clean:  ## Remove what was built (not the virtual environment, not recordings)
 	$(MAKE) -s -C firmware clean

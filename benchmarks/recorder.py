@@ -25,6 +25,7 @@ import cv2
 import numpy as np
 import tyro
 
+from benchmarks.app import main as measure_app
 from benchmarks.clip import HEIGHT, INFO, WIDTH, clip
 from benchmarks.twin_frames import twin_frames
 from wildgrasp.cameras.base import CameraInfo, RGBDFrame
@@ -185,6 +186,7 @@ def main(
     session: Path | None = None,
     json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
     folder: Path | None = None,
+    app: bool = False,
 ) -> dict[str, float]:
     """Measure both recorders.
 
@@ -195,7 +197,10 @@ def main(
         session: take the first 60 frames of a 640x480 session instead.
         json_file: where to write the figures.
         folder: on which disk; default: the temporary one.
+        app: measure the touchscreen app instead (`benchmarks.app`).
     """
+    if app:
+        return measure_app(json_file=json_file)
     if session is None:
         frames = clip(60) if source == "noise" else twin_frames(60)
     else:

@@ -25,7 +25,9 @@ class Verb:
 VERBS: dict[str, Verb] = {
     "doctor": Verb("wildgrasp.commands:doctor", "", "What of devices, packages and permissions works here"),
     "doctor robot": Verb("robot_runner.commands:doctor_robot", "robot", "Is a robot ready? Each line says how to mend"),
-    "capture": Verb("capture_app.capture:capture", "capture", "Record a session with the handheld gripper"),
+    "capture": Verb("capture_app.app.commands:capture", "capture", "Open the touchscreen app of the handheld gripper"),
+    "capture --twin": Verb("digital_twin.app_twin:capture", "capture,twin", "The same app, on the digital twin"),
+    "record": Verb("capture_app.record:record", "capture", "Record a session with the handheld gripper in a terminal"),
     "servo setup": Verb(
         "capture_app.commands:servo_setup", "capture", "Set the gripper's servo up and measure its stops"
     ),

@@ -131,10 +131,10 @@ class GripperLink:
             return items
 
     def _turn(self, first: bytes) -> None:
+        if self._port is None:
+            self._try_again(self._clock.now_ns())  # takes seconds: without the lock, for which a recorder would wait
         with self._lock:
             now_ns = self._clock.now_ns()
-            if self._port is None:
-                self._try_again(now_ns)
             if self._port is not None:
                 try:
                     waiting = self._port.in_waiting
@@ -185,10 +185,12 @@ class GripperLink:
             return
         self._retry_ns = now_ns + RETRY_NS
         try:
-            self._port = self._last_port = self._reopen()
+            port = self._reopen()
         except (OSError, GripperLinkError):
             return
-        self._last_byte_ns = now_ns
+        with self._lock:
+            self._port = self._last_port = port
+            self._last_byte_ns = self._clock.now_ns()
 
     def _open_again(self) -> SerialPort:
         self._last_port.open()

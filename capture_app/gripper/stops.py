@@ -23,7 +23,7 @@ class ServoStops:
         return (position_ticks - self.closed_ticks) / (self.open_ticks - self.closed_ticks)
 
     def opening_per_s(self, ticks_per_s: float) -> float:
-        return ticks_per_s / (self.open_ticks - self.closed_ticks)
+        return ticks_per_s / (self.open_ticks - self.closed_ticks) + 0.0  # never -0.0, whose sign an index forgets
 
     def ticks(self, opening: float) -> float:
         """Inverse of :meth:`opening`."""

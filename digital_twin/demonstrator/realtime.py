@@ -77,8 +77,12 @@ class HandheldTwin:
         self.camera = TwinCamera(frames, self._eye, fps)
 
     def begin(self) -> None:
-        """Let the person start. Until then the device is on and lies still in the hand."""
+        """Let the person start, or go on. Until then the device is on and lies still in the hand."""
         self._send("begin")
+
+    def rest(self) -> None:
+        """Let the person finish the pick at hand, and then wait for :meth:`begin`."""
+        self._send("rest")
 
     def poll(self) -> Progress:
         """How far the person is now. Raises TwinError when the simulation has ended by itself."""
@@ -191,7 +195,7 @@ def perform_live(config: PerformanceConfig, state: SharedState, pipe: Connection
     """Body of the world's process: keeps up with the host's monotonic clock.
 
     Sends the pty's path, :class:`Progress` at every change of phase, and at the end the attempts. Takes ``"begin"``
-    (the person starts) and ``"end"``.
+    (the person starts or goes on), ``"rest"`` (after the pick at hand) and ``"end"``.
     """
     try:
         performance = Performance(config, time.monotonic_ns(), live=True)
@@ -200,17 +204,18 @@ def perform_live(config: PerformanceConfig, state: SharedState, pipe: Connection
         return
     pipe.send(performance.board.attach_pty())
     host_time = _HostTime(performance.t_ns)
-    begun = done = False
+    begun = resting = done = False
     phase = "waiting"
     while True:
         if pipe.poll():
-            if pipe.recv() == "end":
+            message = pipe.recv()
+            if message == "end":
                 break
-            begun = True
+            begun, resting = True, message == "rest"
         if host_time.behind_ns(performance.t_ns) < 0:
             time.sleep(0.001)
             continue
-        if begun and not done:
+        if begun and not done and not (resting and performance.phase == "look"):
             done = not performance.step()
         else:
             performance.wait()

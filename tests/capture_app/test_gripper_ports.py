@@ -134,5 +134,6 @@ def test_stops_map_both_ways() -> None:
         assert stops.opening(stops.open_ticks) == 1 and stops.opening(stops.closed_ticks) == 0
         assert stops.opening(stops.ticks(0.3)) == pytest.approx(0.3)
         assert stops.opening_per_s(stops.closing_sign * 10) < 0
+        assert repr(stops.opening_per_s(0.0)) == "0.0"
     with pytest.raises(ValueError, match="same"):
         ServoStops(500, 500)

@@ -247,6 +247,38 @@ def test_a_running_feed_goes_on_after_the_recording(tmp_path, make_frame, make_c
     assert not feed.status.connected
 
 
+def test_a_running_camera_is_recorded_while_a_busy_disk_makes_the_files(tmp_path, make_frame, make_camera, monkeypatch):
+    """The first frame is the next one after start() was called, however long the files take."""
+    seen, making, gate = threading.Event(), threading.Event(), threading.Event()
+
+    class SlowRecording(recorder_module.Recording):
+        def __init__(self, *args, **options):
+            making.set()
+            gate.wait(20)
+            super().__init__(*args, **options)
+
+    monkeypatch.setattr(recorder_module, "Recording", SlowRecording)
+    numbers = iter(range(8))
+
+    def frames():
+        yield make_frame(next(numbers))
+        seen.set()  # nobody recorded yet
+        making.wait(20)
+        for number in numbers:
+            yield make_frame(number)
+        gate.set()
+
+    feed = CameraFeed(make_camera(frames()))
+    feed.start()
+    assert seen.wait(20)
+    recorder = Recorder(feed, None, tmp_path / "s")
+    recorder.start()
+    assert recorder.wait_ended(20)
+    assert recorder.stop().lost_frames == 0
+    with Session(tmp_path / "s") as session:
+        assert [f.depth_raw[0, 0] for f in session.frames()] == list(range(1, 8))
+
+
 def test_marks_are_kept(tmp_path, make_camera, make_frame):
     recorder = Recorder(make_camera([make_frame(0)]), None, tmp_path / "s")
     recorder.start()

@@ -15,7 +15,7 @@ from wildgrasp.cameras.base import RGBDFrame
 from wildgrasp.qt.theme import COLORS
 
 PERIOD_MS = 33
-NEAR_M, FAR_M = 0.2, 1.2  # what a hand reaches: the range of the colours
+NEAR_M, FAR_M = 0.2, 0.8  # what a hand reaches: the range of the colours
 
 
 def depth_overlay(frame: RGBDFrame, near_m: float = NEAR_M, far_m: float = FAR_M) -> NDArray[np.uint8]:

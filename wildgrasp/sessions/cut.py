@@ -16,14 +16,14 @@ from typing import Any
 from wildgrasp.errors import SessionError
 from wildgrasp.sessions.blobs import BlobRef
 from wildgrasp.sessions.events import Gap
-from wildgrasp.sessions.frames import pack_frame, unpack_frame
+from wildgrasp.sessions.frames import EncodedFrame, unpack_frame
 from wildgrasp.sessions.layout import FolderLock, sync_folder
 from wildgrasp.sessions.session import Session
 from wildgrasp.sessions.writer import SessionWriter
 
 REASON = "privacy"
 _NEW, _OLD = ".cut-new", ".cut-old"
-_REWRITTEN = ("camera", "closed", "health", "repaired")
+_REWRITTEN = ("camera", "format", "closed", "health", "repaired")
 
 
 @dataclass(frozen=True)
@@ -106,13 +106,16 @@ def _copy(session: Session, new: Path, start_ns: int, end_ns: int, progress: Cal
                 out.set_meta(key, _without(key, value, stays))
         for number, (t_ns, file, offset) in enumerate(left):
             image = unpack_frame(session.read_blob(BlobRef(file, offset)).payload)
-            out.add_encoded_frame(t_ns, pack_frame(image.t_device_ns, image.color, image.depth))
+            out.add_encoded_frame(EncodedFrame(t_ns, image.t_device_ns, image.color, image.depth))
             progress((number + 1) / len(left))
         for event in events_left:
             out.add_event(event)
         out.add_servo([sample for sample in session.servo() if stays(sample.t_ns)])
         for gap in gaps:
             out.add_gap(gap)
+        for sample in session.health():
+            if stays(sample.t_ns):
+                out.add_health(sample)
         counts = {"frames": len(left), "events": len(events_left), "gaps": len(gaps)}
         out.set_meta("health", {**session.meta.get("health", {}), **counts})
     return CutReport(len(frames) - len(left), len(left), len(events) - len(events_left))

@@ -89,6 +89,7 @@ class Recorder:
         self._sync_ms = 0.0
         self._sync_error: Exception | None = None
         self._recording: Recording | None = None
+        self._fps = 0.0
         self._threads: list[threading.Thread] = []
         self._syncer = threading.Thread(target=self._sync, name="sync", daemon=True)
         self._over = threading.Event()  # no more frames are taken
@@ -103,21 +104,24 @@ class Recorder:
         if self._gripper is not None:
             self._gripper.start()
         info = self._feed.open()
+        self._fps = info.fps
+        self._room = max(round(self._config.queue_s * info.fps), 2)
+        # A busy disk takes a while to make the files; a camera that runs already is recorded from now on all the same.
+        self._feed.add_listener(self)
         try:
             meta = {"recorder": asdict(self._config), **(self._meta or {})}
             self._recording = Recording(self._path, info, self._gripper, meta, self._config.quality, sync_every=None)
         except BaseException:
+            self._feed.remove_listener(self)
             if self._owns_feed:
                 self._feed.stop()
             raise
-        self._room = max(round(self._config.queue_s * info.fps), 2)
         self._threads = [
             threading.Thread(target=target, name=name, daemon=True)
             for name, target in (("encoder", self._encode), ("writer", self._write))
         ]
         for thread in (*self._threads, self._syncer):
             thread.start()
-        self._feed.add_listener(self)
         self._feed.start()
 
     def mark(self, detail: str = "") -> None:
@@ -183,7 +187,7 @@ class Recorder:
             self._dropped = Gap("queue", first_ns, frame.t_host_ns, "the computer was too slow", lost + 1)
 
     def on_outage(self, gap: Gap) -> None:
-        missed = round((gap.t_end_ns - gap.t_start_ns) * 1e-9 * self._recording.writer.camera.fps)
+        missed = round((gap.t_end_ns - gap.t_start_ns) * 1e-9 * self._fps)
         self._tell_dropped()
         self._frames.put(replace(gap, lost_frames=missed))
 

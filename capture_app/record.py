@@ -1,4 +1,4 @@
-"""The verb ``capture``: record a session from camera and gripper in a terminal."""
+"""The verb ``record``: record a session from camera and gripper in a terminal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from wildgrasp.sessions.recording import RecordingSummary
 REFRESH_S = 0.25
 
 
-def capture(
+def record(
     out: Path = Path("sessions"),
     port: str | None = None,
     seconds: float | None = None,
@@ -51,7 +51,7 @@ def capture(
     try:
         camera = RealSenseCamera(RealSenseConfig(serial=camera_serial))
         path = out / datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
-        summary = record(camera, link, path, meta, seconds, Console())
+        summary = watch(camera, link, path, meta, seconds, Console())
     finally:
         link.close()
     print(
@@ -60,7 +60,7 @@ def capture(
     )
 
 
-def record(
+def watch(
     camera: Camera, link: GripperLink, path: Path, meta: dict[str, Any], seconds: float | None, console: Console
 ) -> RecordingSummary:
     """Record until the time is up or somebody interrupts; what was recorded is kept in either case."""
