@@ -89,7 +89,7 @@ def views(session: Session, ignored: Ignored, frames: Iterable[int]) -> Iterator
     for index in frames:
         frame = session.frame(index)
         depth = frame.depth
-        yield View(frame.color, depth, ignored.at(index, depth))
+        yield View(frame.color, depth, ignored.at(index, depth), frame.t_host_ns * 1e-9)
 
 
 def _grow(mask: Mask, margin_px: int) -> Mask:
