@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 from processing.accuracy import compare_poses
 from processing.attempts import Attempt, AttemptConfig, find_attempts
-from processing.ignored import IgnoreConfig, Ignored, openings_at_frames, views
+from processing.ignored import IgnoreConfig, Ignored, openings_at_frames, readout_of, views
 from processing.mask_step import Mask, insert_mask, read_masks
 from processing.masks import MaskConfig, carry_to
 from processing.steps import Found
-from processing.tracking.keyframe_tracker import KeyframeTracker, TrackerConfig
+from processing.tracking.keyframe_tracker import TrackerConfig
+from processing.tracking.methods import make_tracker
 from processing.tracking.trajectory import verdict_of
 from wildgrasp.geometry import to_vector
 from wildgrasp.sessions.session import Session, SessionEdit
@@ -97,7 +98,7 @@ def track_session(
 ) -> Found:
     """All frames' poses, source 'tracking', with gripper and held objects masked."""
     ignored = ignored_in_tracking(session, attempts, config.ignore)
-    tracker = KeyframeTracker(session.camera, config.tracker)
+    tracker = make_tracker(session.camera, config.tracker, readout_of(session))
     for n, view in enumerate(views(session, ignored, range(len(session)))):
         tracker.register_frame(view)
         if n % 15 == 0:
@@ -110,7 +111,8 @@ def track_session(
         "verdict": trajectory.verdict,
         "frames": len(session),
         "lost_frames": trajectory.lost_frames,
-        "keyframes": len(tracker.keyframes),
+        "method": config.tracker.method,
+        "keyframes": tracker.keyframe_count,
         "sigma_mm_median": _finite_median_mm(trajectory.sigma_m),
         "accuracy": None if accuracy is None else dataclasses.asdict(accuracy),
     }

@@ -117,6 +117,8 @@ class _Take:
             performance.wait()
             self._link.poll()
         meta = take_meta(config.performance, performance.world)
+        if config.picture.shutter is not None:
+            meta["readout_s"] = config.picture.shutter.readout_s
         shutter = config.picture.shutter
         self._shutter = None if shutter is None else _Shutter(performance, shutter)
         self._due: deque[int] = deque()  # times of pictures whose shutter is still open
@@ -124,7 +126,8 @@ class _Take:
 
     def run(self) -> TakeTruth:
         keeper = TruthKeeper(self._performance.world)
-        next_frame_ns = self._performance.t_ns
+        # The first picture's shutter opens after the world has begun.
+        next_frame_ns = self._performance.t_ns + (0 if self._shutter is None else self._shutter.opens_before_ns)
         while self._performance.step():
             self._link.poll()
             if self._shutter is not None:
@@ -160,6 +163,11 @@ class _Shutter:
         self._offsets_ns = np.rint(config.instants() * 1e9).astype(np.int64)
         self._past: deque[tuple[int, NDArray[np.float64]]] = deque(maxlen=64)  # of 2 ms each
         self._data = [mujoco.MjData(performance.world.model) for _ in self._offsets_ns]
+
+    @property
+    def opens_before_ns(self) -> int:
+        """How long before a picture's time its first row begins to collect light."""
+        return -int(self._offsets_ns[0])
 
     def note(self) -> None:
         self._past.append((self._performance.t_ns, self._performance.world.data.qpos.copy()))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -25,6 +26,7 @@ from processing.tracking.features import (
     usable_depth,
 )
 from processing.tracking.keyframes import Keyframe, Measurement, assemble, relative_pose
+from processing.tracking.paper_tracker import PaperConfig
 from processing.tracking.refinement import RefinementConfig, refine
 from processing.tracking.rolling import correct_rolling
 from processing.tracking.trajectory import Trajectory, View
@@ -50,6 +52,7 @@ class KeyframeConfig:
 
 @dataclass(frozen=True)
 class TrackerConfig:
+    method: Literal["keyframes", "paper"] = "keyframes"  # paper: as published, for comparison
     baseline_m: float = 0.055  # of the depth camera: D415
     disparity_weight: float = 3.6  # a disparity is that much more exact than a corner (0.1 px against 0.36 px)
     features: FeatureConfig = field(default_factory=FeatureConfig)
@@ -57,6 +60,7 @@ class TrackerConfig:
     direct: DirectConfig = field(default_factory=DirectConfig)
     keyframes: KeyframeConfig = field(default_factory=KeyframeConfig)
     refinement: RefinementConfig | None = field(default_factory=RefinementConfig)
+    paper: PaperConfig = field(default_factory=PaperConfig)
     seed: int = 0
 
 
@@ -134,6 +138,10 @@ class KeyframeTracker:
             refinement,
             bridge,
         )
+
+    @property
+    def keyframe_count(self) -> int:
+        return len(self.keyframes)
 
     # --- steps ---
 
