@@ -40,6 +40,8 @@ class MaskConfig:
     finger_margin_px: int = 1  # around the closed fingers when they are subtracted from what they hold
     max_gripper_fraction: float = 0.45  # of the image
     reach_px: int = 60  # an object touches or nearly touches the fingertips
+    settled_m: float = 0.03  # a thing that is set down settles by less, one that falls is gone by more
+    fallen_share: float = 0.3  # less than this of its surface still there after the release: it fell
     same_surface_m: float = 0.015  # carried back, an object's depth must agree this well
 
 
@@ -152,6 +154,33 @@ def carry_to(
     carried = np.zeros(camera.height * camera.width, bool)
     carried[inside] = mask[v, u] & agrees
     return _clean(carried.reshape(camera.height, camera.width), config)
+
+
+def share_still_there(
+    mask: Mask,
+    depth: NDArray[np.float32],
+    T_world_camera: Array,
+    depth_later: NDArray[np.float32],
+    T_world_camera_later: Array,
+    hidden_later: Mask,
+    camera: PinholeCamera,
+    config: MaskConfig,
+) -> float | None:
+    """Share of a mask's surface that a later frame still measures at the same place in the world.
+
+    None where too little can be compared: what is hidden later (the gripper), out of sight or not measured says nothing.
+    """
+    points = camera.points(depth)[mask & (depth > 0)].astype(np.float64)
+    there = transform(inverse(T_world_camera_later) @ T_world_camera, points)
+    there = there[there[:, 2] > 0.05]
+    pixels = np.round(camera.project(there)).astype(int)
+    inside = np.all((pixels >= 0) & (pixels < [camera.width, camera.height]), axis=1)
+    u, v = pixels[inside].T
+    measured, expected = depth_later[v, u], there[inside, 2]
+    compared = (measured > 0) & ~hidden_later[v, u] & (measured > expected - config.settled_m)  # else it is hidden
+    if compared.sum() < config.min_area_px:
+        return None
+    return float(np.mean(measured[compared] < expected[compared] + config.settled_m))
 
 
 # --- ego-motion likelihood ratio --------------------------------------------------------------------------------------

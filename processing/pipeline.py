@@ -92,7 +92,7 @@ def _steps(session: Session, config: ProcessConfig) -> list[Step]:
         ),
         Step(
             "grasps",
-            "1",
+            "2",
             config.masks,
             ("attempts", "masks", "tracking"),
             partial(find_grasps, session, attempts, config.masks),

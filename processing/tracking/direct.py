@@ -34,13 +34,13 @@ class DirectConfig:
     cell_px: int = 5  # one point in each cell of this size: where the picture changes most
     blur_px: float = 0.8
     gray_noise: float = 2.0  # grey levels
-    position_noise_px: float = 0.15  # resampling, aliasing: noise in proportion to the gradient
-    disparity_noise_px: float = 0.1
+    position_noise_px: float = 0.3  # resampling, aliasing: noise in proportion to the gradient
+    disparity_noise_px: float = 0.06
     other_surface_px: float = 1.0  # a disparity that differs by this and 3 % is not the same surface's
     iterations: int = 12
     converged_px: float = 0.01
-    unrest_m: float = 0.0005  # how differently from its mean motion a hand moves the camera during a readout
-    unrest_rad: float = 0.0010
+    unrest_m: float = 0.0002  # how differently from its mean motion a hand moves the camera during a readout
+    unrest_rad: float = 0.0004
     min_seen: int = 400  # points within the other picture
     min_seen_fraction: float = 0.15
     min_agreement: float = 0.4  # mean weight of the residuals

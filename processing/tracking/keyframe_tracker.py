@@ -41,9 +41,9 @@ class KeyframeConfig:
 
     min_inliers: int = 20
     min_inlier_fraction: float = 0.25  # of what optical flow found
-    renew_below_fraction: float = 0.5  # of the keyframe's points still seen
+    renew_below_fraction: float = 0.65  # of the keyframe's points still seen
     renew_beyond_rotation_rad: float = 0.26
-    renew_beyond_motion: float = 0.2  # travelled, as a fraction of the points' median depth
+    renew_beyond_motion: float = 0.12  # travelled, as a fraction of the points' median depth
     same_start_m: float = 0.003  # starts of direct alignment that are this near end in the same place
     same_start_rad: float = 0.005
     bridge_frames: int = 5  # so many frames without measurement are predicted, more are lost

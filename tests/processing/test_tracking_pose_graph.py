@@ -18,7 +18,10 @@ def world(seed: int, noise: float = 0.0):
     T = se3_exp(np.cumsum(rng.normal(0, [0.05] * 3 + [0.1] * 3, (10, 6)), axis=0))
     start = T @ se3_exp(rng.normal(0, 0.01, (10, 6)))
     start[0] = T[0]
-    edges = [Edge(i, j, se3_exp(noise * LIKE_FLOOR * rng.normal(size=6)) @ inverse(T[j]) @ T[i], 1e12 * np.eye(6)) for i, j in PAIRS]
+    edges = [
+        Edge(i, j, se3_exp(noise * LIKE_FLOOR * rng.normal(size=6)) @ inverse(T[j]) @ T[i], 1e12 * np.eye(6))
+        for i, j in PAIRS
+    ]
     return T, start, edges
 
 
