@@ -82,7 +82,7 @@ def _steps(session: Session, config: ProcessConfig) -> list[Step]:
     tracking = TrackingStepConfig(config.tracker, config.ignore)
     return [
         Step("attempts", "5", config.attempts, (), partial(find_session_attempts, session, config.attempts)),
-        Step("masks", "6", masks, ("attempts",), partial(find_session_masks, session, attempts, masks)),
+        Step("masks", "7", masks, ("attempts",), partial(find_session_masks, session, attempts, masks)),
         Step(
             "tracking",
             "3",

@@ -17,7 +17,7 @@ def let_go(camera, falls_by: float, hidden: bool = False):
     table = box(rng, np.array([0.0, 0.0, 0.9]), np.array([1.0, 1.0, 0.1]), 0.0)
     thing = box(rng, np.array([0.0, 0.0, 0.5]), np.array([0.05, 0.05, 0.02]), 0.0)
     T_later = pose(t=np.array([0.01, 0.02, -0.05]))
-    color, depth, _ = draw([*table, *thing], camera, pose())
+    _, depth, _ = draw([*table, *thing], camera, pose())
     alone = draw(thing, camera, pose())[1] > 0
     later = [r.moved(pose(t=np.array([0.0, 0.0, falls_by]))) for r in thing]
     depth_later = draw([*table, *later], camera, T_later)[1]
