@@ -25,9 +25,21 @@ def peers() -> dict[str, Callable[[PinholeCamera], Tracker]]:
     }
     if importlib.util.find_spec("open3d") is not None:
         found["open3d hybrid odometry"] = Open3DOdometry
-    if importlib.util.find_spec("pyorbslam3") is not None:
+    if _has_orb_slam3():
         found["orb-slam3"] = OrbSlam3
     return found
+
+
+def _has_orb_slam3() -> bool:
+    """Whether it is installed with its vocabulary, a download of its own (PYORBSLAM3_VOCAB names the file)."""
+    if importlib.util.find_spec("pyorbslam3") is None:
+        return False
+    import pyorbslam3
+
+    try:
+        return bool(pyorbslam3.vocabulary_path(download=False))
+    except FileNotFoundError:
+        return False
 
 
 class OpenCVOdometry:
