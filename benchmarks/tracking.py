@@ -4,7 +4,7 @@
     python -m benchmarks.tracking --sequence path/to/seq-01
 
 All methods get the same frames with the same masks, one thread, decoding included. Peers (tracking_peers.py): OpenCV's
-RGB-D odometry, and Open3D's hybrid odometry where it is installed.
+RGB-D odometry and the paper's method; Open3D's hybrid odometry and ORB-SLAM3 where they are installed.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from rich.table import Table
 from benchmarks.tracking_peers import peers
 from benchmarks.twin_takes import takes
 from processing.accuracy import compare
-from processing.ignored import views
+from processing.ignored import readout_of, views
 from processing.pipeline import ProcessConfig, process_session
 from processing.session_steps import attempts_of, ignored_in_tracking
-from processing.tracking.keyframe_tracker import KeyframeTracker
+from processing.tracking.keyframe_tracker import TrackerConfig
+from processing.tracking.methods import make_tracker
 from processing.tracking.trajectory import Tracker, Trajectory, View
-from wildgrasp.geometry import PinholeCamera
 from wildgrasp.importers.seven_scenes import import_7scenes
 from wildgrasp.importers.tum import import_tum
 from wildgrasp.sessions.session import Session
 
 OURS = "wildgrasp"
-Make = Callable[[PinholeCamera], Tracker]
+Make = Callable[[Session], Tracker]
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,9 @@ def main(
         json: File for the figures.
     """
     cv2.setNumThreads(1)
-    methods: dict[str, Make] = {OURS: KeyframeTracker, **(peers() if with_peers else {})}
+    methods: dict[str, Make] = {OURS: _ours}
+    if with_peers:
+        methods |= {name: (lambda session, make=make: make(session.camera)) for name, make in peers().items()}
     if sequence is not None:
         rows = list(_on_sequence(sequence, methods, strides))
     else:
@@ -85,6 +87,10 @@ def main(
     if json is not None:
         found = {**figures.pop(OURS), "peers": figures, "rows": [vars(r) for r in rows]}
         json.write_text(json_format.dumps(found, indent=2) + "\n")
+
+
+def _ours(session: Session) -> Tracker:
+    return make_tracker(session.camera, TrackerConfig(), readout_of(session))
 
 
 def _on_takes(clips: int, seed: int, folder: Path, methods: dict[str, Make], strides: Iterable[int]) -> Iterable[Row]:
@@ -110,7 +116,7 @@ def _on_session(path: Path, truth: NDArray, methods: dict[str, Make], strides: I
             frames = range(0, min(len(session), len(truth)), stride)
             for name, make in methods.items():
                 start = time.process_time()
-                trajectory = _Patient(make(session.camera)).track(views(session, ignored, frames))
+                trajectory = _Patient(make(session)).track(views(session, ignored, frames))
                 ms = 1e3 * (time.process_time() - start) / len(frames)
                 known = np.array([s != "lost" for s in trajectory.status])
                 a = compare(trajectory.T_world_camera[known], truth[list(frames)][known])

@@ -3,23 +3,43 @@
 from __future__ import annotations
 
 import importlib.util
+import tempfile
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import cv2
 import numpy as np
 
+from processing.tracking.paper_tracker import PaperTracker
 from processing.tracking.trajectory import Status, Tracker, Trajectory, View
-from wildgrasp.geometry import PinholeCamera, pose
+from wildgrasp.geometry import PinholeCamera, from_vector, pose
 
 NEAR_M, FAR_M = 0.2, 4.0
 
 
 def peers() -> dict[str, Callable[[PinholeCamera], Tracker]]:
     """The peers that are installed here, by name."""
-    found: dict[str, Callable[[PinholeCamera], Tracker]] = {"opencv rgb-d odometry": OpenCVOdometry}
+    found: dict[str, Callable[[PinholeCamera], Tracker]] = {
+        "paper": PaperTracker,
+        "opencv rgb-d odometry": OpenCVOdometry,
+    }
     if importlib.util.find_spec("open3d") is not None:
         found["open3d hybrid odometry"] = Open3DOdometry
+    if _has_orb_slam3():
+        found["orb-slam3"] = OrbSlam3
     return found
+
+
+def _has_orb_slam3() -> bool:
+    """Whether it is installed with its vocabulary, a download of its own (PYORBSLAM3_VOCAB names the file)."""
+    if importlib.util.find_spec("pyorbslam3") is None:
+        return False
+    import pyorbslam3
+
+    try:
+        return bool(pyorbslam3.vocabulary_path(download=False))
+    except FileNotFoundError:
+        return False
 
 
 class OpenCVOdometry:
@@ -70,6 +90,60 @@ class Open3DOdometry:
             return result.transformation.numpy() if result.fitness > 0.1 else None
 
         return _chain(views, step)
+
+
+class OrbSlam3:
+    """ORB-SLAM3 with RGB-D (Campos et al. 2021), its trajectory after the last frame."""
+
+    def __init__(self, camera: PinholeCamera) -> None:
+        self._settings = ORB_SLAM3_SETTINGS.format(c=camera)
+
+    def track(self, views: Iterable[View]) -> Trajectory:
+        import pyorbslam3
+
+        with tempfile.TemporaryDirectory() as folder:
+            settings, found = Path(folder) / "camera.yaml", Path(folder) / "trajectory.txt"
+            settings.write_text(self._settings)
+            slam = pyorbslam3.Slam(pyorbslam3.vocabulary_path(), settings, pyorbslam3.Sensor.RGBD)
+            count = 0
+            for view in views:
+                color = view.color if view.ignore is None else np.where(view.ignore[..., None], 128, view.color)
+                slam.track_rgbd(np.ascontiguousarray(color.astype(np.uint8)), _masked(view), count / 30)
+                count += 1
+            slam.shutdown()
+            slam.save_trajectory_tum(str(found))
+            rows = np.loadtxt(found, ndmin=2) if found.exists() and found.stat().st_size else np.zeros((0, 8))
+        T, status = np.tile(pose(), (count, 1, 1)), ["lost"] * count
+        for row in rows:
+            frame = round(row[0] * 30)
+            T[frame], status[frame] = from_vector(row[1:]), "ok"
+        return Trajectory(T, status, np.full(count, np.nan))
+
+
+ORB_SLAM3_SETTINGS = """%YAML:1.0
+File.version: "1.0"
+Camera.type: "PinHole"
+Camera1.fx: {c.fx}
+Camera1.fy: {c.fy}
+Camera1.cx: {c.cx}
+Camera1.cy: {c.cy}
+Camera1.k1: 0.0
+Camera1.k2: 0.0
+Camera1.p1: 0.0
+Camera1.p2: 0.0
+Camera.width: {c.width}
+Camera.height: {c.height}
+Camera.fps: 30
+Camera.RGB: 1
+Stereo.ThDepth: 40.0
+Stereo.b: 0.055
+RGBD.DepthMapFactor: 1.0
+ORBextractor.nFeatures: 1000
+ORBextractor.scaleFactor: 1.2
+ORBextractor.nLevels: 8
+ORBextractor.iniThFAST: 20
+ORBextractor.minThFAST: 7
+"""
 
 
 def _masked(view: View) -> np.ndarray:

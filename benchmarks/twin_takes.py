@@ -1,4 +1,7 @@
-"""Takes of simulated people with exact truth, recorded once and kept for the next run."""
+"""Takes of simulated people with exact truth, recorded once and kept for the next run.
+
+Each has its own kitchen. Depth has a D415's noise, pictures are blurred by motion, roll, and drift in exposure.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ from digital_twin.demonstrator.truth import load_truth
 from wildgrasp.geometry import from_vector
 from wildgrasp.sessions.session import Session
 
+PLAIN_EVERY = 5  # one table in so many is plain: where trackers fail
+
 
 @dataclass(frozen=True)
 class Take:
@@ -24,6 +29,11 @@ class Take:
         """Exact camera poses [N, 4, 4] of the session's frames."""
         return from_vector(self.truth["T_world_camera"])[: len(self)]
 
+    @property
+    def table(self) -> str:
+        """patterned | plain"""
+        return "plain" if int(self.path.name[-6:]) % PLAIN_EVERY == PLAIN_EVERY - 1 else "patterned"
+
     def __len__(self) -> int:
         with Session(self.path) as session:
             return len(session)
@@ -31,7 +41,7 @@ class Take:
 
 def takes(folder: Path, count: int, seed: int, picks: int = 1) -> Iterator[Take]:
     """``count`` takes of a seed, each in its own kitchen; recorded into ``folder`` where they are missing."""
-    config = SimulateConfig(takes=count, picks=picks, seed=seed)
+    config = SimulateConfig(takes=count, picks=picks, seed=seed, moving_shutter=True, plain_every=PLAIN_EVERY)
     for made in record_takes(folder, config):
         Console(stderr=True).print(f"recorded {made.path.name}: {made.frames} frames")
     for number in range(count):

@@ -84,12 +84,18 @@ def openings_at_frames(session: Session) -> NDArray[np.float64]:
     return np.interp(session.times_ns, [s.t_ns for s in servo], [s.opening for s in servo])
 
 
+def readout_of(session: Session) -> float:
+    """Seconds from the camera's first row to its last, as the session says; 0 where it says nothing."""
+    value = session.meta.get("readout_s", 0.0)
+    return float(value) if isinstance(value, int | float) and 0 <= value < 0.1 else 0.0
+
+
 def views(session: Session, ignored: Ignored, frames: Iterable[int]) -> Iterator[View]:
     """Frames as a tracker wants them."""
     for index in frames:
         frame = session.frame(index)
         depth = frame.depth
-        yield View(frame.color, depth, ignored.at(index, depth))
+        yield View(frame.color, depth, ignored.at(index, depth), frame.t_host_ns * 1e-9)
 
 
 def _grow(mask: Mask, margin_px: int) -> Mask:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from processing.attempts import Attempt
 from processing.fingers import visible_gripper
-from processing.ignored import IgnoreConfig, Ignored, openings_at_frames, views
+from processing.ignored import IgnoreConfig, Ignored, openings_at_frames, readout_of, views
 from processing.masks import (
     ClipImages,
     MaskConfig,
@@ -132,7 +132,7 @@ def _sample(session: Session, frames: range, config: ClipConfig) -> range:
 def _rough_clip(session: Session, ignored: Ignored, frames: range, config: TrackerConfig) -> ClipImages:
     """Some frames with a trajectory of their own; frames that were not measured are left out."""
     seen = list(views(session, ignored, frames))
-    trajectory = KeyframeTracker(session.camera, replace(config, refinement=None)).track(seen)
+    trajectory = KeyframeTracker(session.camera, replace(config, refinement=None), readout_of(session)).track(seen)
     ok = [n for n, status in enumerate(trajectory.status) if status == "ok"]
     times_s = (session.times_ns[list(frames)] - session.times_ns[0]) * 1e-9
     return ClipImages(

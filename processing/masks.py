@@ -40,6 +40,8 @@ class MaskConfig:
     finger_margin_px: int = 1  # around the closed fingers when they are subtracted from what they hold
     max_gripper_fraction: float = 0.45  # of the image
     reach_px: int = 60  # an object touches or nearly touches the fingertips
+    settled_m: float = 0.03  # a thing that is set down settles by less, one that falls is gone by more
+    fallen_share: float = 0.3  # less than this of its surface still there after the release: it fell
     same_surface_m: float = 0.015  # carried back, an object's depth must agree this well
 
 
@@ -87,7 +89,7 @@ def object_mask(
     clip: ClipImages, camera: PinholeCamera, gripper: Mask, fingertip_px: Array, config: MaskConfig
 ) -> ObjectMask:
     """Mask of what is held during a clip: fixed in the camera, not the gripper, near the fingertips [2] in pixels."""
-    score = fixed_in_camera_score(clip, camera, config)
+    score = fixed_in_camera_score(clip, camera, config, gripper)
     if not np.any(score):
         return ObjectMask(np.zeros_like(gripper), 0.0, "the camera hardly moved while something was held")
     found = _clean(score > config.threshold, config) & ~gripper
@@ -154,20 +156,51 @@ def carry_to(
     return _clean(carried.reshape(camera.height, camera.width), config)
 
 
+def share_still_there(
+    mask: Mask,
+    depth: NDArray[np.float32],
+    T_world_camera: Array,
+    depth_later: NDArray[np.float32],
+    T_world_camera_later: Array,
+    hidden_later: Mask,
+    camera: PinholeCamera,
+    config: MaskConfig,
+) -> float | None:
+    """Share of a mask's surface that a later frame still measures at the same place in the world.
+
+    None where too little can be compared: what is hidden later (the gripper), out of sight or not measured says
+    nothing.
+    """
+    points = camera.points(depth)[mask & (depth > 0)].astype(np.float64)
+    there = transform(inverse(T_world_camera_later) @ T_world_camera, points)
+    there = there[there[:, 2] > 0.05]
+    pixels = np.round(camera.project(there)).astype(int)
+    inside = np.all((pixels >= 0) & (pixels < [camera.width, camera.height]), axis=1)
+    u, v = pixels[inside].T
+    measured, expected = depth_later[v, u], there[inside, 2]
+    compared = (measured > 0) & ~hidden_later[v, u] & (measured > expected - config.settled_m)  # else it is hidden
+    if compared.sum() < config.min_area_px:
+        return None
+    return float(np.mean(measured[compared] < expected[compared] + config.settled_m))
+
+
 # --- ego-motion likelihood ratio --------------------------------------------------------------------------------------
 
 
-def fixed_in_camera_score(clip: ClipImages, camera: PinholeCamera, config: MaskConfig) -> Array:
+def fixed_in_camera_score(
+    clip: ClipImages, camera: PinholeCamera, config: MaskConfig, gripper: Mask | None = None
+) -> Array:
     """Mean over frame pairs of (residual if fixed in the world − residual if fixed in the camera), [H, W].
 
     Residuals are truncated differences of colour and depth in units of their noise. Positive: moves with the camera.
-    0 where nothing was seen or the camera did not move.
+    0 where nothing was seen or the camera did not move. What is known to be ``gripper`` [H, W] hides the world behind
+    it.
     """
     total = np.zeros((camera.height, camera.width), np.float32)
     count = np.zeros_like(total)
     smooth = [cv2.GaussianBlur(c, (5, 5), 0).astype(np.float32) for c in clip.colors]
     for i, j in _pairs(clip, config):
-        score, seen = _pair_score(i, j, clip, smooth, camera, config)
+        score, seen = _pair_score(i, j, clip, smooth, camera, config, gripper)
         total += score
         count += seen
     return total / np.maximum(count, 1)
@@ -189,7 +222,9 @@ def _pairs(clip: ClipImages, config: MaskConfig) -> list[tuple[int, int]]:
     return pairs
 
 
-def _pair_score(i: int, j: int, clip: ClipImages, smooth, camera: PinholeCamera, config: MaskConfig):
+def _pair_score(
+    i: int, j: int, clip: ClipImages, smooth, camera: PinholeCamera, config: MaskConfig, gripper: Mask | None
+):
     depth_i, depth_j = clip.depths[i], clip.depths[j]
     measured = depth_i > 0
     if not measured.any():
@@ -211,7 +246,11 @@ def _pair_score(i: int, j: int, clip: ClipImages, smooth, camera: PinholeCamera,
     # There colour speaks alone, and only for a pixel that looks the same: any guess of its depth makes it differ.
     guessed = np.where(color_camera < config.same_color, by_color, np.minimum(by_color, 0))
     score = np.where(measured, by_color + depth_world - depth_camera, guessed)
-    return np.where(inside, score, 0).astype(np.float32), inside.astype(np.float32)
+    # A place of the world that something nearer hides in the other frame neither agrees nor contradicts.
+    told = inside & ~(measured & (depth_world_seen > 0) & (z_there - depth_world_seen > config.same_surface_m))
+    if gripper is not None:
+        told &= cv2.remap(gripper.astype(np.uint8), u, v, cv2.INTER_NEAREST) == 0
+    return np.where(told, score, 0).astype(np.float32), told.astype(np.float32)
 
 
 def _color_residual(a: NDArray, b: NDArray, config: MaskConfig) -> NDArray:

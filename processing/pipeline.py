@@ -104,9 +104,9 @@ def pipeline_steps(config: ProcessConfig) -> list[Step]:
 
     return [
         Step("attempts", "5", config.attempts, (), run_attempts),
-        Step("masks", "5", masks, ("attempts",), run_masks),
-        Step("tracking", "2", tracking, ("attempts", "masks"), run_tracking),
-        Step("grasps", "1", config.masks, ("attempts", "masks", "tracking"), run_grasps),
+        Step("masks", "7", masks, ("attempts",), run_masks),
+        Step("tracking", "3", tracking, ("attempts", "masks"), run_tracking),
+        Step("grasps", "2", config.masks, ("attempts", "masks", "tracking"), run_grasps),
         Step("report", "3", None, ("attempts", "masks", "tracking", "grasps"), lambda session, tell: _page(session)),
     ]
 

@@ -17,17 +17,21 @@ from numpy.typing import NDArray
 
 from processing.accuracy import compare_poses
 from processing.attempts import Attempt, AttemptConfig, find_attempts
-from processing.ignored import IgnoreConfig, Ignored, openings_at_frames, views
+from processing.ignored import IgnoreConfig, Ignored, openings_at_frames, readout_of, views
 from processing.mask_step import Mask, insert_mask, read_masks
-from processing.masks import MaskConfig, carry_to
+from processing.masks import MaskConfig, carry_to, share_still_there
 from processing.steps import Found
-from processing.tracking.keyframe_tracker import KeyframeTracker, TrackerConfig
+from processing.tracking.keyframe_tracker import TrackerConfig
+from processing.tracking.methods import make_tracker
 from processing.tracking.trajectory import verdict_of
 from wildgrasp.geometry import to_vector
-from wildgrasp.sessions.session import Session, SessionEdit
+from wildgrasp.rig import MAX_OPENING_M, gripper_mask
+from wildgrasp.sessions.session import Poses, Session, SessionEdit
 
 OnFraction = Callable[[float], None]
 
+OPENED_S = 0.5  # after the release the fingers are open, and what fell has landed
+FELL = "it was gone when the fingers had opened: let go in mid-air"
 GRASP_COLUMNS = ("gx", "gy", "gz", "gqx", "gqy", "gqz", "gqw")
 
 
@@ -97,7 +101,7 @@ def track_session(
 ) -> Found:
     """All frames' poses, source 'tracking', with gripper and held objects masked."""
     ignored = ignored_in_tracking(session, attempts, config.ignore)
-    tracker = KeyframeTracker(session.camera, config.tracker)
+    tracker = make_tracker(session.camera, config.tracker, readout_of(session))
     for n, view in enumerate(views(session, ignored, range(len(session)))):
         tracker.register_frame(view)
         if n % 15 == 0:
@@ -110,7 +114,8 @@ def track_session(
         "verdict": trajectory.verdict,
         "frames": len(session),
         "lost_frames": trajectory.lost_frames,
-        "keyframes": len(tracker.keyframes),
+        "method": config.tracker.method,
+        "keyframes": tracker.keyframe_count,
         "sigma_mm_median": _finite_median_mm(trajectory.sigma_m),
         "accuracy": None if accuracy is None else dataclasses.asdict(accuracy),
     }
@@ -130,7 +135,8 @@ def find_grasps(session: Session, attempts: Sequence[Attempt], config: MaskConfi
     poses = session.poses("tracking")
     T_camera_fingertip = session.T_camera_fingertip
     _, objects = read_masks(session)
-    updates, carried = [], []
+    updates, carried, fallen = [], [], []
+    _, held = read_masks(session, "held")
     for n, attempt in enumerate(attempts):
         on_fraction(n / max(len(attempts), 1))
         frames = slice(attempt.frame_start, attempt.frame_end + 1)
@@ -139,6 +145,9 @@ def find_grasps(session: Session, attempts: Sequence[Attempt], config: MaskConfi
         if known and T_camera_fingertip is not None:
             grasp = to_vector(poses.T_world_camera[attempt.frame_grasp] @ T_camera_fingertip).tolist()
         updates.append((verdict_of(poses.status[frames]), *grasp, attempt.number + 1))
+        whole = held.get(attempt.number + 1, {}).get(attempt.frame_grasp)
+        if attempt.outcome == "held" and whole is not None and fell_at_release(session, attempt, whole, poses, config):
+            fallen.append(attempt.number + 1)
         mask = objects.get(attempt.number + 1, {}).get(attempt.frame_grasp)
         if mask is not None and known:
             carried += _seen_in_approach(session, attempt, mask, poses.T_world_camera, poses.status, config)
@@ -148,12 +157,39 @@ def find_grasps(session: Session, attempts: Sequence[Attempt], config: MaskConfi
         for row in updates:
             edit.execute(f"UPDATE attempts SET {columns} WHERE id = ?", row)
         for attempt in attempts:
+            if attempt.number + 1 in fallen:
+                row = ("dropped", FELL, attempt.number + 1)
+                edit.execute("UPDATE attempts SET outcome = ?, reason = ? WHERE id = ?", row)
             keep = (attempt.number + 1, attempt.frame_grasp)
             edit.execute("DELETE FROM masks WHERE kind = 'object' AND attempt_id = ? AND frame_id <> ?", keep)
         for attempt_id, frame, mask in carried:
             insert_mask(edit, "object", attempt_id, frame, mask, 0.0)
 
-    return Found(write, {"tracking": [u[0] for u in updates], "masks_in_approach": len(carried)})
+    return Found(write, {"tracking": [u[0] for u in updates], "masks_in_approach": len(carried), "fallen": fallen})
+
+
+def fell_at_release(session: Session, attempt: Attempt, held: Mask, poses: Poses, config: MaskConfig) -> bool:
+    """Whether what was held is gone once the fingers have opened: let go in mid-air, not set down.
+
+    False where the pictures cannot tell.
+    """
+    opened = attempt.frame_release + round(OPENED_S * session.camera_info.fps)
+    before = max(attempt.frame_release - 1, attempt.frame_grasp)
+    if attempt.t_release_ns is None or opened >= len(session):
+        return False
+    if poses.status[before] == "lost" or poses.status[opened] == "lost":
+        return False
+    share = share_still_there(
+        held,
+        session.frame(before).depth,
+        poses.T_world_camera[before],
+        session.frame(opened).depth,
+        poses.T_world_camera[opened],
+        gripper_mask(session.camera, session.T_camera_fingertip, MAX_OPENING_M),
+        session.camera,
+        config,
+    )
+    return share is not None and share < config.fallen_share
 
 
 def _seen_in_approach(session: Session, attempt: Attempt, mask: Mask, T_world_camera, status, config: MaskConfig):

@@ -13,6 +13,7 @@ import numpy as np
 
 from capture_app.gripper.stops import ServoStops
 from digital_twin.avr.plant import PlantState, servo_torque
+from digital_twin.world.backdrop import Table
 from digital_twin.world.gripper_model import (
     ACTUATOR,
     CAMERA_NAME,
@@ -43,6 +44,7 @@ class HandheldConfig:
     n_objects: int = 6
     family: Family = "train"
     arrangement: Arrangement = "scattered"
+    table: Table = "patterned"
     table_height_m: float = 0.75
     stops: ServoStops = field(default_factory=ServoStops)
     friction_torque: float = 0.05  # fraction of stall torque that the gear train eats
@@ -65,7 +67,14 @@ def state_size(config: HandheldConfig) -> int:
 
 def build_handheld_scene(seed: int, config: HandheldConfig) -> HandheldScene:
     """The kitchen with the handheld gripper at ``PARKED``."""
-    scene = build_scene(seed, config.n_objects, config.family, config.table_height_m, arrangement=config.arrangement)
+    scene = build_scene(
+        seed,
+        config.n_objects,
+        config.family,
+        config.table_height_m,
+        arrangement=config.arrangement,
+        table=config.table,
+    )
     spec = scene.spec
     place = {"pos": PARKED[:3, 3], "quat": quaternion(PARKED)}
     spec.worldbody.add_body(name=WISH, mocap=True, **place)

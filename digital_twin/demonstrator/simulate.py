@@ -17,8 +17,10 @@ from digital_twin.demonstrator.handheld import HandheldConfig
 from digital_twin.demonstrator.performance import PerformanceConfig
 from digital_twin.demonstrator.person import PersonConfig
 from digital_twin.demonstrator.take import TakeConfig, TakeSummary, record_take
+from digital_twin.world.d415 import PictureConfig
 from digital_twin.world.gripper_model import GripperModelConfig
 from digital_twin.world.objects import Family
+from digital_twin.world.shutter import ShutterConfig
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class SimulateConfig:
     fps: float = 30.0
     place: Literal["aside", "back"] = "back"  # where objects are put down
     clumsiness: float = 0.0  # share of attempts that miss or drop
+    moving_shutter: bool = False  # motion blur and rolling shutter: pictures cost about five times as much
+    plain_every: int = 0  # every so many takes stand on a table without a pattern; 0: none does
 
 
 def take_folder(out: Path, seed: int, take: int) -> Path:
@@ -47,6 +51,7 @@ def take_config(config: SimulateConfig, take: int) -> TakeConfig:
         family=config.family,
         arrangement="pile" if rng.random() < 0.25 else "scattered",
         table_height_m=float(rng.uniform(0.68, 0.82)),
+        table="plain" if config.plain_every and take % config.plain_every == config.plain_every - 1 else "patterned",
         gripper=GripperModelConfig(pad_friction=float(rng.uniform(0.6, 0.95)), force_n=float(rng.uniform(15.0, 30.0))),
     )
     person = PersonConfig(
@@ -55,7 +60,8 @@ def take_config(config: SimulateConfig, take: int) -> TakeConfig:
         drop_rate=config.clumsiness / 2,
         hesitation_rate=float(rng.uniform(0.0, 0.3)),
     )
-    return TakeConfig(PerformanceConfig(scene_seed, config.picks, handheld, person), fps=config.fps)
+    picture = PictureConfig(shutter=ShutterConfig() if config.moving_shutter else None)
+    return TakeConfig(PerformanceConfig(scene_seed, config.picks, handheld, person), picture, config.fps)
 
 
 def record_takes(out: Path, config: SimulateConfig, workers: int = 1) -> Iterator[TakeSummary]:

@@ -6,9 +6,14 @@ What is written is a session as a D415 and an Arduino would have given it. The t
 from __future__ import annotations
 
 import shutil
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
 
 from capture_app.gripper.link import GripperLink
 from digital_twin.avr.board import BoardClock
@@ -18,6 +23,7 @@ from digital_twin.demonstrator.performance import Performance, PerformanceConfig
 from digital_twin.demonstrator.truth import TakeTruth
 from digital_twin.demonstrator.truth_keeper import TruthKeeper
 from digital_twin.world.d415 import D415, DEPTH_SCALE, PictureConfig, camera_info
+from digital_twin.world.shutter import ShutterConfig
 from wildgrasp import rig
 from wildgrasp.cameras.base import RGBDFrame
 from wildgrasp.geometry import to_vector
@@ -111,22 +117,70 @@ class _Take:
             performance.wait()
             self._link.poll()
         meta = take_meta(config.performance, performance.world)
+        if config.picture.shutter is not None:
+            meta["readout_s"] = config.picture.shutter.readout_s
+        shutter = config.picture.shutter
+        self._shutter = None if shutter is None else _Shutter(performance, shutter)
+        self._due: deque[int] = deque()  # times of pictures whose shutter is still open
         self._recording = Recording(path, camera_info(config.fps), PolledGripper(self._link), meta)
 
     def run(self) -> TakeTruth:
         keeper = TruthKeeper(self._performance.world)
-        next_frame_ns = self._performance.t_ns
+        # The first picture's shutter opens after the world has begun.
+        next_frame_ns = self._performance.t_ns + (0 if self._shutter is None else self._shutter.opens_before_ns)
         while self._performance.step():
             self._link.poll()
+            if self._shutter is not None:
+                self._shutter.note()
             if self._performance.t_ns >= next_frame_ns:
                 next_frame_ns += self._period_ns
-                self._expose()
                 keeper.note(self._performance.t_ns, self._performance.phase)
+                self._due.append(self._performance.t_ns)
+            self._expose()
+        self._expose(at_the_end=True)
         self._recording.close()
         return keeper.finish(self._performance.person.attempts, self._camera)
 
-    def _expose(self) -> None:
-        color, depth_raw = self._camera.render(self._performance.world.data)
-        t_ns = self._performance.t_ns
-        self._recording.accept(RGBDFrame(color, depth_raw, DEPTH_SCALE, t_ns, t_ns))
-        self._recording.drain()
+    def _expose(self, at_the_end: bool = False) -> None:
+        """Take the pictures that are due: a shutter that takes time closes some milliseconds after their time."""
+        while self._due:
+            if self._shutter is None:
+                pictures = self._camera.render(self._performance.world.data)
+            elif at_the_end or self._shutter.is_closed(self._due[0]):
+                pictures = self._camera.render_moving(self._shutter.instants(self._due[0]))
+            else:
+                return
+            t_ns = self._due.popleft()
+            self._recording.accept(RGBDFrame(*pictures, DEPTH_SCALE, t_ns, t_ns))
+            self._recording.drain()
+
+
+class _Shutter:
+    """The world's recent past, as a shutter that takes time needs it."""
+
+    def __init__(self, performance: Performance, config: ShutterConfig) -> None:
+        self._performance = performance
+        self._offsets_ns = np.rint(config.instants() * 1e9).astype(np.int64)
+        self._past: deque[tuple[int, NDArray[np.float64]]] = deque(maxlen=64)  # of 2 ms each
+        self._data = [mujoco.MjData(performance.world.model) for _ in self._offsets_ns]
+
+    @property
+    def opens_before_ns(self) -> int:
+        """How long before a picture's time its first row begins to collect light."""
+        return -int(self._offsets_ns[0])
+
+    def note(self) -> None:
+        self._past.append((self._performance.t_ns, self._performance.world.data.qpos.copy()))
+
+    def is_closed(self, t_ns: int) -> bool:
+        """Whether everything that a picture of a time shows has happened."""
+        return self._performance.t_ns >= t_ns + self._offsets_ns[-1]
+
+    def instants(self, t_ns: int) -> list[mujoco.MjData]:
+        """The world at the instants around a time; where they are not known, at the nearest that is."""
+        times = np.array([t for t, _ in self._past])
+        for data, offset in zip(self._data, self._offsets_ns, strict=True):
+            data.qpos[:] = self._past[int(np.argmin(np.abs(times - t_ns - offset)))][1]
+            mujoco.mj_kinematics(self._performance.world.model, data)
+            mujoco.mj_camlight(self._performance.world.model, data)
+        return self._data

@@ -21,6 +21,9 @@ class TruthKeeper:
 
     def note(self, t_ns: int, phase: str) -> None:
         truth, world = self.truth, self._world
+        # A step of the physics leaves positions one step behind the configuration, which pictures are made from.
+        mujoco.mj_kinematics(world.model, world.data)
+        mujoco.mj_camlight(world.model, world.data)
         truth.t_ns.append(t_ns)
         truth.phases.append(phase)
         truth.T_world_camera.append(world.T_world_camera)

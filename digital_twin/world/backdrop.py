@@ -6,11 +6,15 @@ stands behind (+y) and on the left (-x).
 
 from __future__ import annotations
 
+from typing import Literal
+
 import mujoco
 import numpy as np
 
 from digital_twin.world import textures
 from digital_twin.world.objects import add_material, add_texture
+
+Table = Literal["patterned", "plain"]  # plain: one colour with faint, wide shades
 
 TABLE_HALF = (0.62, 0.45)  # metres
 TABLE_THICKNESS = 0.04
@@ -19,10 +23,14 @@ BACK_Y, LEFT_X, FRONT_Y, RIGHT_X = 1.35, -1.6, -1.8, 1.7  # the room's walls
 TOP_PIXELS = 1024  # 1.2 mm of table per pixel
 
 
-def add_backdrop(spec: mujoco.MjSpec, rng: np.random.Generator, table_height_m: float) -> None:
+def add_backdrop(
+    spec: mujoco.MjSpec, rng: np.random.Generator, table_height_m: float, table: Table = "patterned"
+) -> None:
     """Add table (geom ``table``), floor, walls, furniture and lights, dressed from the generator."""
-    surface = textures.SURFACES[rng.integers(len(textures.SURFACES))]
-    _dress(spec, "table", surface(rng, TOP_PIXELS))
+    surface = textures.SURFACES[rng.integers(len(textures.SURFACES))](rng, TOP_PIXELS)
+    if table == "plain":
+        surface = textures.plain(rng, TOP_PIXELS, TOP_PIXELS, textures.random_color(rng, 0.3))
+    _dress(spec, "table", surface)
     _dress(spec, "floor", textures.SURFACES[rng.integers(len(textures.SURFACES))](rng, 512), (6.0, 6.0))
     _dress(spec, "wall", textures.plaster(rng, 512))
     _dress(spec, "splash", textures.tiles(rng, 512))

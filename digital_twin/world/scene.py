@@ -13,7 +13,7 @@ from typing import Literal
 import mujoco
 import numpy as np
 
-from digital_twin.world.backdrop import add_backdrop
+from digital_twin.world.backdrop import Table, add_backdrop
 from digital_twin.world.objects import Family, HouseholdObject, add_object, sample_object
 from wildgrasp.geometry import Array, pose, so3_exp
 
@@ -37,6 +37,7 @@ def build_scene(
     table_height_m: float = 0.75,
     arrangement: Arrangement = "scattered",
     spread_m: float = 0.17,
+    table: Table = "patterned",
 ) -> SceneSpec:
     """A furnished scene with objects above the table, about to drop.
 
@@ -45,7 +46,7 @@ def build_scene(
     """
     rng = np.random.default_rng(seed)
     spec = empty_spec()
-    add_backdrop(spec, rng, table_height_m)
+    add_backdrop(spec, rng, table_height_m, table)
     objects = tuple(sample_object(rng, family) for _ in range(n_objects))
     names = tuple(f"object_{k}" for k in range(n_objects))
     place = _scatter if arrangement == "scattered" else _pile

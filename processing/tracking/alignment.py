@@ -24,6 +24,11 @@ class StereoCamera:
     pinhole: PinholeCamera
     baseline_m: float = 0.055
 
+    @property
+    def fB(self) -> float:
+        """Disparity times depth, pixels · metres."""
+        return self.pinhole.fx * self.baseline_m
+
     def observe(self, points: Array) -> Array:
         """Observations [..., 3] of points [..., 3] in the camera frame."""
         disparity = self.pinhole.fx * self.baseline_m / points[..., 2]

@@ -19,7 +19,8 @@ class FeatureConfig:
     """Corners (Shi and Tomasi 1994) and their tracking (Lucas and Kanade 1981, pyramidal)."""
 
     corners: int = 400
-    quality: float = 0.003
+    quality: float = 0.0005
+    patches: tuple[int, int] = (8, 6)  # across and down the picture, each with its share of the corners
     spacing_px: int = 10
     patch_px: int = 17
     levels: int = 3
@@ -39,6 +40,7 @@ def usable_depth(
 def find_corners(gray: NDArray[np.uint8], depth: NDArray[np.float32], config: FeatureConfig) -> Array:
     """Pixels [N, 2] of corners that lie on a smooth, measured surface (on an edge in depth a corner is no one point).
 
+    Spread evenly, so that one textured thing, which may be moving, does not outvote the table that it stands on.
     ``depth`` as from :func:`usable_depth`.
     """
     kernel = np.ones((5, 5), np.uint8)
@@ -46,8 +48,18 @@ def find_corners(gray: NDArray[np.uint8], depth: NDArray[np.float32], config: Fe
     allowed = ((low > 0) & (high - low < 0.004 + 0.04 * low)).astype(np.uint8)
     allowed[:BORDER_PX] = allowed[-BORDER_PX:] = 0
     allowed[:, :BORDER_PX] = allowed[:, -BORDER_PX:] = 0
-    found = cv2.goodFeaturesToTrack(gray, config.corners, config.quality, config.spacing_px, mask=allowed)
-    return np.zeros((0, 2)) if found is None else found.reshape(-1, 2).astype(np.float64)
+    found = cv2.goodFeaturesToTrack(gray, 4 * config.corners, config.quality, config.spacing_px, mask=allowed)
+    if found is None:
+        return np.zeros((0, 2))
+    corners = found.reshape(-1, 2).astype(np.float64)  # the best ones first
+    across, down = config.patches
+    h, w = gray.shape
+    patch = (corners[:, 1] * down // h).astype(int) * across + (corners[:, 0] * across // w).astype(int)
+    order = np.argsort(patch, kind="stable")
+    starts = np.searchsorted(patch[order], patch[order])
+    rank = np.empty(len(corners), int)
+    rank[order] = np.arange(len(corners)) - starts
+    return corners[np.argsort(rank, kind="stable")[: config.corners]]
 
 
 def sample_depth(depth: NDArray[np.float32], pixels: Array) -> Array:

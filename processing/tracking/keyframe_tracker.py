@@ -1,19 +1,22 @@
-"""The default tracker: every frame against the last keyframe, by optical flow and robust reprojection.
+"""The default tracker: every frame against the last keyframe, first by its corners, then by all of its surface.
 
-Frame-to-frame odometry adds up its errors at 30 Hz; against a keyframe they add up only where a new one begins, and a
-refinement over all keyframes (refinement.py) takes those out again.
+Optical flow of corners with RANSAC bridges large motions and tells what moves; direct alignment (direct.py) makes it
+exact, on plain tables too. Frame-to-frame odometry adds up its errors at 30 Hz; against a keyframe they add up only
+where a new one begins, and a refinement over all keyframes (refinement.py) takes those out again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from processing.tracking.alignment import RansacConfig, StereoCamera, ransac_pose, refine_pose, rigid_fit
+from processing.tracking.direct import DirectConfig, Picture, align, pick_points, picture
 from processing.tracking.features import (
     Descriptors,
     FeatureConfig,
@@ -23,9 +26,11 @@ from processing.tracking.features import (
     usable_depth,
 )
 from processing.tracking.keyframes import Keyframe, Measurement, assemble, relative_pose
+from processing.tracking.paper_tracker import PaperConfig
 from processing.tracking.refinement import RefinementConfig, refine
+from processing.tracking.rolling import correct_rolling
 from processing.tracking.trajectory import Trajectory, View
-from wildgrasp.geometry import PinholeCamera, inverse, pose, rotation_angle, transform
+from wildgrasp.geometry import PinholeCamera, inverse, pose, rotation_angle, se3_exp, se3_log, transform
 
 Array = NDArray[np.float64]
 
@@ -36,39 +41,47 @@ class KeyframeConfig:
 
     min_inliers: int = 20
     min_inlier_fraction: float = 0.25  # of what optical flow found
-    renew_below_fraction: float = 0.5  # of the keyframe's landmarks still seen
-    renew_below_count: int = 100
+    renew_below_fraction: float = 0.65  # of the keyframe's points still seen
     renew_beyond_rotation_rad: float = 0.26
-    renew_beyond_motion: float = 0.2  # travelled, as a fraction of the landmarks' median depth
+    renew_beyond_motion: float = 0.12  # travelled, as a fraction of the points' median depth
+    same_start_m: float = 0.003  # starts of direct alignment that are this near end in the same place
+    same_start_rad: float = 0.005
     bridge_frames: int = 5  # so many frames without measurement are predicted, more are lost
     reanchor_candidates: int = 8
 
 
 @dataclass(frozen=True)
 class TrackerConfig:
+    method: Literal["keyframes", "paper"] = "keyframes"  # paper: as published, for comparison
     baseline_m: float = 0.055  # of the depth camera: D415
     disparity_weight: float = 3.6  # a disparity is that much more exact than a corner (0.1 px against 0.36 px)
     features: FeatureConfig = field(default_factory=FeatureConfig)
     ransac: RansacConfig = field(default_factory=RansacConfig)
+    direct: DirectConfig = field(default_factory=DirectConfig)
     keyframes: KeyframeConfig = field(default_factory=KeyframeConfig)
     refinement: RefinementConfig | None = field(default_factory=RefinementConfig)
+    paper: PaperConfig = field(default_factory=PaperConfig)
     seed: int = 0
 
 
 class KeyframeTracker:
-    """KLT frame to keyframe, RANSAC scored by reprojection, Gauss–Newton on (u, v, disparity), refinement of the clip.
+    """KLT frame to keyframe, RANSAC scored by reprojection, direct alignment, refinement of the clip.
 
+    ``readout_s``: how long the camera takes from reading its first row to its last; 0: it reads all rows at once.
     Usage: ``KeyframeTracker(camera).track(views)``; or :meth:`register_frame` per frame, then :meth:`finish`.
     """
 
-    def __init__(self, camera: PinholeCamera, config: TrackerConfig | None = None) -> None:
+    def __init__(self, camera: PinholeCamera, config: TrackerConfig | None = None, readout_s: float = 0.0) -> None:
         self.config = config or TrackerConfig()
-        self.camera = StereoCamera(camera, self.config.baseline_m * self.config.disparity_weight)
+        self.camera = StereoCamera(camera, self.config.baseline_m)
+        self._corner_camera = StereoCamera(camera, self.config.baseline_m * self.config.disparity_weight)
         self.keyframes: list[Keyframe] = []
         self.measurements: list[Measurement | None] = []  # one per frame
         self._current: int = -1  # keyframe in use
         self._T_keyframe_camera = pose()
-        self._velocity = pose()
+        self._velocity = np.zeros(6)  # m/s, rad/s, in the camera's frame
+        self._times_s: list[float] = []
+        self._readout_s = readout_s
         self._rng = np.random.default_rng(self.config.seed)
 
     def track(self, views: Iterable[View]) -> Trajectory:
@@ -81,76 +94,124 @@ class KeyframeTracker:
         # 1. Preprocess: grey image, depth that may carry landmarks.
         gray = cv2.cvtColor(view.color, cv2.COLOR_RGB2GRAY)
         depth = usable_depth(view.depth, view.ignore, self.config.features)
+        seen = picture(gray, depth, self.camera, self.config.direct)
 
         # 2. Predict by constant velocity, and measure against the current keyframe.
-        T_predicted = self._T_keyframe_camera @ self._velocity
-        measured = self._measure(self._current, gray, depth, T_predicted) if self.keyframes else None
+        seconds = self._seconds_since_last(view)
+        T_predicted = self._T_keyframe_camera @ se3_exp(seconds * self._velocity)
+        measured = self._measure(self._current, gray, depth, seen, T_predicted) if self.keyframes else None
 
         # 3. Lost: find the place again among the keyframes by descriptors.
         if measured is None and self.keyframes:
-            measured = self._reanchor(gray, depth)
+            measured = self._reanchor(gray, depth, seen)
 
         # 4. Remember the motion; without a measurement keep the prediction.
         self.measurements.append(measured)
         if measured is not None:
             step = inverse(self._T_keyframe_camera) @ measured.T_keyframe_camera
-            self._velocity = step if measured.keyframe == self._current else pose()
+            follows = measured.keyframe == self._current and seconds > 0
+            self._velocity = se3_log(step) / seconds if follows else np.zeros(6)
+            if follows and len(self.measurements) == 2:
+                self.keyframes[0].twist = self._readout_s * self._velocity  # nothing came before it
             self._current, self._T_keyframe_camera = measured.keyframe, measured.T_keyframe_camera
         else:
             self._T_keyframe_camera = T_predicted
 
         # 5. Begin a new keyframe when the old one has been left behind.
         if self._keyframe_is_due(measured):
-            self._add_keyframe(gray, depth, measured)
+            self._add_keyframe(gray, depth, seen, measured)
         return self.measurements[-1]
 
     def finish(self) -> Trajectory:
         """Refine all keyframes together and read off the whole trajectory."""
-        keyframes, measurements = self.keyframes, self.measurements
-        if self.config.refinement is not None and keyframes:
-            keyframes, measurements = refine(
-                keyframes, measurements, self.camera, self.config.features, self.config.refinement
-            )
-        return assemble(keyframes, measurements, self.config.keyframes.bridge_frames)
+        bridge, refinement = self.config.keyframes.bridge_frames, self.config.refinement
+        keyframes, measurements = correct_rolling(
+            self.keyframes, self.measurements, self._times_s, self._readout_s, bridge
+        )
+        if refinement is None or not keyframes:
+            return assemble(keyframes, measurements, bridge, np.zeros(len(measurements)))
+        return refine(
+            keyframes,
+            measurements,
+            self.camera,
+            self.config.direct,
+            refinement,
+            bridge,
+        )
+
+    @property
+    def keyframe_count(self) -> int:
+        return len(self.keyframes)
 
     # --- steps ---
 
-    def _measure(self, index: int, gray: NDArray, depth: NDArray, T_predicted: Array) -> Measurement | None:
+    def _seconds_since_last(self, view: View) -> float:
+        last = self._times_s[-1] if self._times_s else 0.0
+        self._times_s.append(last + 1 / 30 if view.time_s is None else view.time_s)
+        return self._times_s[-1] - last if len(self._times_s) > 1 else 0.0
+
+    def _measure(
+        self, index: int, gray: NDArray, depth: NDArray, seen: Picture, T_predicted: Array
+    ) -> Measurement | None:
+        """Against a keyframe: by its corners, or where these find no majority by the prediction; then directly."""
         keyframe = self.keyframes[index]
-        ahead = transform(inverse(T_predicted), keyframe.landmarks)
+        start = inverse(T_predicted)
+        ahead = transform(start, self._corner_camera.points(keyframe.corners))
         ahead[:, 2] = np.maximum(ahead[:, 2], 0.05)
         guess = self.camera.pinhole.project(ahead)
-        pixels, found = follow(keyframe.gray, gray, keyframe.observations[:, :2], guess, self.config.features)
-        return self._fit(index, np.flatnonzero(found), pixels[found], depth)
+        pixels, found = follow(keyframe.gray, gray, keyframe.corners[:, :2], guess, self.config.features)
+        by_corners = self._fit_corners(keyframe, np.flatnonzero(found), pixels[found], depth)
+        points = keyframe.points.at_rest(keyframe.twist)
+        # Corners bridge what prediction cannot, but their majority may be on a thing that moves: the surface decides.
+        starts = [start] if by_corners is None else [by_corners]
+        if by_corners is not None and self._differs(start, by_corners):
+            starts.append(start)
+        twist = None if self._readout_s == 0 else self._readout_s * self._velocity
+        gray_there, config = keyframe.points.gray, self.config.direct
+        fits = [align(points, gray_there, seen, self.camera, T, config, twist) for T in starts]
+        fit = max((f for f in fits if f is not None), key=lambda f: f.seen * f.agreement, default=None)
+        if fit is None:
+            return None
+        T_keyframe_camera, fraction = inverse(fit.T_camera_reference), fit.seen / len(points)
+        return Measurement(index, T_keyframe_camera, fit.information, fraction, fit.twist, fit.per_twist)
 
-    def _fit(self, index: int, ids: NDArray, pixels: Array, depth: NDArray) -> Measurement | None:
-        """Pose from matches of a keyframe's landmarks ids [M] to pixels [M, 2]; None without a clear majority."""
-        limits = self.config.keyframes
+    def _differs(self, A: Array, B: Array) -> bool:
+        """Whether two poses show the scene so differently that direct alignment may end elsewhere."""
+        limits, difference = self.config.keyframes, se3_log(inverse(A) @ B)
+        return bool(
+            np.linalg.norm(difference[:3]) > limits.same_start_m
+            or np.linalg.norm(difference[3:]) > limits.same_start_rad
+        )
+
+    def _fit_corners(self, keyframe: Keyframe, ids: NDArray, pixels: Array, depth: NDArray) -> Array | None:
+        """T_camera_keyframe from matches of a keyframe's corners ids [M] to pixels [M, 2]; None without a majority."""
+        limits, camera = self.config.keyframes, self._corner_camera
         if len(ids) < limits.min_inliers:
             return None
-        observed = np.column_stack([pixels, self.camera.disparity(sample_depth(depth, pixels))])
-        landmarks = self.keyframes[index].landmarks[ids]
-        inliers = ransac_pose(landmarks, observed, self.camera, self.config.ransac, self._rng)
+        observed = np.column_stack([pixels, camera.disparity(sample_depth(depth, pixels))])
+        landmarks = camera.points(keyframe.corners[ids])
+        inliers = ransac_pose(landmarks, observed, camera, self.config.ransac, self._rng)
         if inliers is None or inliers.sum() < max(limits.min_inliers, limits.min_inlier_fraction * len(ids)):
             return None
         measured = inliers & np.isfinite(observed[:, 2])
-        T_start = rigid_fit(landmarks[measured], self.camera.points(observed[measured]))
-        fit = refine_pose(landmarks[inliers], observed[inliers], self.camera, T_start)
-        if fit is None:
+        if measured.sum() < limits.min_inliers // 2:
             return None
-        return Measurement(index, ids[inliers], observed[inliers], inverse(fit.T_camera_reference), fit.sigma_m)
+        T_start = rigid_fit(landmarks[measured], camera.points(observed[measured]))
+        fit = refine_pose(landmarks[inliers], observed[inliers], camera, T_start)
+        return None if fit is None else fit.T_camera_reference
 
-    def _reanchor(self, gray: NDArray, depth: NDArray) -> Measurement | None:
+    def _reanchor(self, gray: NDArray, depth: NDArray, seen: Picture) -> Measurement | None:
         """Match against the keyframes that look most alike, then measure as usual from there."""
-        seen = Descriptors(gray, depth)
-        matches = [(index, keyframe.descriptors.match(seen)) for index, keyframe in enumerate(self.keyframes)]
+        described = Descriptors(gray, depth)
+        matches = [(index, keyframe.descriptors.match(described)) for index, keyframe in enumerate(self.keyframes)]
         matches.sort(key=lambda item: -len(item[1]))
         for index, pairs in matches[: self.config.keyframes.reanchor_candidates]:
-            keyframe = self.keyframes[index]
-            T_keyframe_camera = relative_pose(keyframe, seen, depth, pairs, self.camera, self.config.ransac, self._rng)
+            T_keyframe_camera = relative_pose(
+                self.keyframes[index], described, depth, pairs, self._corner_camera, self.config.ransac, self._rng
+            )
             if T_keyframe_camera is None:
                 continue
-            measured = self._measure(index, gray, depth, T_keyframe_camera)
+            measured = self._measure(index, gray, depth, seen, T_keyframe_camera)
             if measured is not None:
                 return measured
         return None
@@ -161,22 +222,23 @@ class KeyframeTracker:
             gap = next((n for n, m in enumerate(reversed(self.measurements)) if m is not None), len(self.measurements))
             return not self.keyframes or gap > self.config.keyframes.bridge_frames
         limits, keyframe = self.config.keyframes, self.keyframes[measured.keyframe]
-        T, seen = measured.T_keyframe_camera, len(measured.landmarks)
-        travelled = np.linalg.norm(T[:3, 3]) / np.median(keyframe.landmarks[:, 2])
+        T = measured.T_keyframe_camera
+        travelled = np.linalg.norm(T[:3, 3]) / np.median(keyframe.points.points[:, 2])
         return bool(
-            seen < limits.renew_below_fraction * len(keyframe.landmarks)
-            or seen < limits.renew_below_count
+            measured.seen_fraction < limits.renew_below_fraction
             or travelled > limits.renew_beyond_motion
             or rotation_angle(T[:3, :3]) > limits.renew_beyond_rotation_rad
         )
 
-    def _add_keyframe(self, gray: NDArray, depth: NDArray, measured: Measurement | None) -> None:
-        pixels = find_corners(gray, depth, self.config.features)
-        observations = np.column_stack([pixels, self.camera.disparity(sample_depth(depth, pixels))])
-        observations = observations[np.isfinite(observations[:, 2])]
-        limits = self.config.keyframes
-        if len(observations) < limits.min_inliers or (measured and len(observations) < len(measured.landmarks) // 2):
+    def _add_keyframe(self, gray: NDArray, depth: NDArray, seen: Picture, measured: Measurement | None) -> None:
+        points = pick_points(seen, self.camera, self.config.direct)
+        seen_points = (
+            0 if measured is None else measured.seen_fraction * len(self.keyframes[measured.keyframe].points.late)
+        )
+        if len(points.late) < max(self.config.direct.min_seen, 0.7 * seen_points):
             return  # this frame shows less than the keyframe still does
+        pixels = find_corners(gray, depth, self.config.features)
+        corners = np.column_stack([pixels, self._corner_camera.disparity(sample_depth(depth, pixels))])
         if measured is not None:
             old = self.keyframes[measured.keyframe]
             T_world_camera, island = old.T_world_camera @ measured.T_keyframe_camera, old.island
@@ -185,14 +247,21 @@ class KeyframeTracker:
             island = self.keyframes[-1].island + 1
         else:
             T_world_camera, island = pose(), 0
-        landmarks = self.camera.points(observations)
-        descriptors = Descriptors(gray, depth)
-        frame = len(self.measurements) - 1
+        twist = np.zeros(6) if measured is None else measured.twist
         self.keyframes.append(
-            Keyframe(frame, T_world_camera, gray, depth, observations, landmarks, descriptors, island)
+            Keyframe(
+                frame=len(self.measurements) - 1,
+                T_world_camera=T_world_camera,
+                gray=gray,
+                depth=depth,
+                corners=corners[np.isfinite(corners[:, 2])],
+                points=points,
+                descriptors=Descriptors(gray, depth),
+                twist=twist,
+                island=island,
+            )
         )
         self._current, self._T_keyframe_camera = len(self.keyframes) - 1, pose()
         if measured is None:
-            self._velocity = pose()
-            sees_itself = np.arange(len(landmarks))
-            self.measurements[-1] = Measurement(self._current, sees_itself, observations, pose(), 0.0)
+            self._velocity = np.zeros(6)
+            self.measurements[-1] = Measurement(self._current, pose(), 1e12 * np.eye(6), 1.0, twist, np.zeros((6, 6)))

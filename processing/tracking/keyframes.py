@@ -1,4 +1,4 @@
-"""Keyframes, what other frames saw of them, and the trajectory that follows from both."""
+"""Keyframes, how other frames lie to them, and the trajectory that follows from both."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processing.tracking.alignment import RansacConfig, StereoCamera, ransac_pose, rigid_fit
+from processing.tracking.direct import Points
 from processing.tracking.features import Descriptors, sample_depth
 from processing.tracking.trajectory import Status, Trajectory
 from wildgrasp.geometry import interpolate, inverse, pose, se3_exp, se3_log
@@ -24,22 +25,24 @@ class Keyframe:
     T_world_camera: Array  # [4, 4]
     gray: NDArray[np.uint8]  # [H, W]
     depth: NDArray[np.float32]  # [H, W], usable depth only
-    observations: Array  # [N, 3] of its landmarks
-    landmarks: Array  # [N, 3] in its camera frame
+    corners: Array  # [N, 3] observations of its corners
+    points: Points  # for direct alignment
     descriptors: Descriptors
+    twist: Array  # [6] motion of its camera during the readout
     island: int = 0  # keyframes of different islands were never seen to be connected
     sigma_m: float = 0.0  # of its position, relative to the first keyframe
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one frame saw of its keyframe's landmarks."""
+    """How one frame lies to a keyframe."""
 
     keyframe: int  # index into the keyframes
-    landmarks: NDArray[np.int64]  # [M] indices into the keyframe's landmarks
-    observations: Array  # [M, 3]
     T_keyframe_camera: Array  # [4, 4]
-    sigma_m: float
+    information: Array  # [6, 6] of a left perturbation of the inverse
+    seen_fraction: float  # of the keyframe's points
+    twist: Array  # [6] motion of the camera during the readout, in its own frame
+    per_twist: Array  # [6, 6] left perturbation of the inverse per change of that
 
 
 def relative_pose(
@@ -66,11 +69,15 @@ def relative_pose(
 
 
 def assemble(
-    keyframes: Sequence[Keyframe], measurements: Sequence[Measurement | None], bridge_frames: int
+    keyframes: Sequence[Keyframe],
+    measurements: Sequence[Measurement | None],
+    bridge_frames: int,
+    sigma_m: Sequence[float],
 ) -> Trajectory:
     """All frames' poses. Only the island with most frames has a common world: frames elsewhere are lost.
 
     A gap of up to ``bridge_frames`` between measured frames is interpolated (``predicted``), a longer one is lost.
+    ``sigma_m`` [N]: of each frame's position relative to its keyframe.
     """
     n = len(measurements)
     islands = np.array([-1 if m is None else keyframes[m.keyframe].island for m in measurements], dtype=np.int64)
@@ -82,10 +89,10 @@ def assemble(
     for i in measured:
         m = measurements[i]
         poses[i] = keyframes[m.keyframe].T_world_camera @ m.T_keyframe_camera
-        sigma[i], status[i] = np.hypot(m.sigma_m, keyframes[m.keyframe].sigma_m), "ok"
+        sigma[i], status[i] = np.hypot(sigma_m[i], keyframes[m.keyframe].sigma_m), "ok"
     for k in keyframes:
         if status[k.frame] == "ok":
-            poses[k.frame] = k.T_world_camera
+            poses[k.frame], sigma[k.frame] = k.T_world_camera, k.sigma_m
     for before, after in zip([-1, *measured], [*measured, n], strict=True):
         for i in range(before + 1, after):
             poses[i] = _between(poses, before, after, i, n)

@@ -60,6 +60,7 @@ class View:
     color: NDArray[np.uint8]  # [H, W, 3] RGB
     depth: NDArray[np.float32]  # [H, W] metres, 0 = none
     ignore: NDArray[np.bool_] | None = None  # [H, W], True = moves with the camera: gripper, held object
+    time_s: float | None = None  # of the middle row; None: a thirtieth after the frame before
 
 
 class Tracker(Protocol):
