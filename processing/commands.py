@@ -18,6 +18,8 @@ from processing.scale.pool import Pool
 from processing.scale.scheduler import process_all
 from processing.scale.tasks import Task, default_scratch, find_tasks
 
+_DEFAULT = ProcessConfig()
+
 
 def process(
     sessions: Annotated[list[str], tyro.conf.Positional],
@@ -27,7 +29,7 @@ def process(
     scratch: Path | None = None,
     table: Path | None = None,
     json: Path | None = None,
-    config: ProcessConfig | None = None,
+    config: Annotated[ProcessConfig, tyro.conf.arg(name=""), tyro.conf.AvoidSubcommands] = _DEFAULT,
 ) -> int:
     """Give sessions their trajectories, attempts and masks, and a report page each; and one page over all of them.
 
@@ -53,7 +55,7 @@ def process(
     reports: list[ProcessReport] = []
     set_aside: dict[str, str] = {}
     died = 0
-    pool = _pool(workers, ray, config or ProcessConfig(), scratch or default_scratch())
+    pool = _pool(workers, ray, config, scratch or default_scratch())
     with ProgressView(tasks, console) as view:
         for update in process_all(tasks, pool):
             view.show(update)

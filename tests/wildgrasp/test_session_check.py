@@ -217,7 +217,8 @@ def test_what_is_odd_and_not_wrong_is_told(tmp_path, camera_info, make_frame):
         out.add_event(GripperEvent(1, "press"))
         out.add_event(GripperEvent(2, "press"))
         out.add_event(GripperEvent(200 * 10**9, "release"))
-        out.add_servo([ServoSample(i * 10**8, 0.9, 0.0, 0.0) for i in range(10)])
+        out.add_servo([ServoSample(i * 10**8, 0.9, -0.0, 0.0) for i in range(10)])  # SQLite keeps no sign of zero
+        out.add_servo([ServoSample(9 * 10**8 - 5_000_000, 0.9, 0.0, 0.0)])
         out.add_gap(Gap("gripper", 1, 2, "", 3))
         out.set_meta("health", {"frames": 4, "lost_frames": 7})
     report = check_session(tmp_path / "s")
@@ -226,6 +227,7 @@ def test_what_is_odd_and_not_wrong_is_told(tmp_path, camera_info, make_frame):
         "1 pauses between frames are not listed",
         "own time does not advance in 1 frames",
         "do not alternate: 1 are missing",
+        "1 readings of the servo step back in time",
         "2 of 2 presses of the button are followed by no motion",
         "counted 7 lost frames; the listed gaps hold 3",
         "1 messages of the gripper lie more than a minute outside",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from wildgrasp.errors import SessionError
 from wildgrasp.sessions.blobs import BlobRef
@@ -104,14 +105,18 @@ def _compare(report: CheckReport, session: Session, found: Survey, known: _Known
         ("gaps", found.gaps, [gap for gap in session.gaps() if gap.source != REPAIR_SOURCE]),
         ("health samples", found.health, session.health()),
     ):
-        # As text, in which NaN equals itself.
-        if sorted(map(repr, recorded)) != sorted(map(repr, indexed)):
+        if sorted(map(_text, recorded)) != sorted(map(_text, indexed)):
             report.repairable(f"The index lists {len(indexed)} {name}; they are not the {len(recorded)} recorded ones.")
     recorded_meta = {key: value for key, value in found.meta.items() if key not in REPAIR_META}
     if any(json.dumps(session.meta.get(key)) != json.dumps(value) for key, value in recorded_meta.items()):
         report.repairable("What the index says of device, person or task is not what was recorded.")
     _compare_rows(report, session, found, known)
     _check_references(report, session)
+
+
+def _text(message: Any) -> str:
+    """As text, in which NaN equals itself; and without the sign of zero, which SQLite does not keep."""
+    return repr([value + 0.0 if isinstance(value, float) else value for value in astuple(message)])
 
 
 def _compare_frames(report: CheckReport, session: Session, found: Survey, known: _Known) -> None:

@@ -14,14 +14,14 @@ from wildgrasp.sessions.check import Status, check_session
 from wildgrasp.sessions.session import Session
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
 FRAMES = 45
 
 
 def run_app(tmp_path: Path, *arguments: str) -> subprocess.Popen:
     """The app in a process of its own, on the devices of the desk."""
-    return subprocess.Popen(
-        [sys.executable, str(HERE / "desk_app.py"), str(tmp_path), *arguments], stdout=subprocess.PIPE
-    )
+    command = [sys.executable, str(HERE / "desk_app.py"), str(tmp_path), *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
 def test_killed_while_recording_it_starts_with_the_recording_repaired(tmp_path, open_app):
