@@ -150,14 +150,15 @@ def test_after_ctrl_c_no_process_is_left_and_the_same_command_goes_on(tmp_path, 
 
 
 def _workers_of_group(group: int) -> list[str]:
-    """Command lines of a process group's living processes (the standard library's tracker lives a moment longer)."""
+    """Command lines of a process group's living processes (the standard library's tracker lives a moment longer; a
+    process that is ending has none any more)."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             state, _, its_group = stat.read_text().rpartition(")")[2].split()[:3]
             if int(its_group) == group and state != "Z":
                 found.append((stat.parent / "cmdline").read_text())
-    return [command for command in found if "resource_tracker" not in command]
+    return [command for command in found if command and "resource_tracker" not in command]
 
 
 def _steps(path: Path) -> int:
