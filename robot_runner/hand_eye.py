@@ -20,7 +20,7 @@ def load_hand_eye(path: Path) -> NDArray[np.float64]:
     try:
         return load_calibration(path, KEY).T
     except CalibrationError as error:
-        text = f"There is no hand–eye calibration: {error} Without one the robot would grasp beside what it sees."
+        text = f"The hand–eye calibration is missing: {error} Without it the robot would grasp beside what it sees."
         raise RobotError(text) from error
 
 

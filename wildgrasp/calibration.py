@@ -69,9 +69,10 @@ def load_calibration(path: Path, kind: Kind) -> Calibration:
             value = json.loads(file.read(MAX_BYTES))
         vector = np.array(value[kind], dtype=np.float64)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
         raise CalibrationError(
-            f"There is no calibration {kind} in {path} ({error}). Make one with `wildgrasp calibrate "
-            "camera-to-gripper`, or give the right file."
+            f"{path} holds no calibration {kind} ({reason}). Make one with `wildgrasp calibrate camera-to-gripper`, or "
+            "give the right file."
         ) from error
     if value.get("version", VERSION) != VERSION:
         raise CalibrationError(f"{path} was written by another version of WildGrasp. Update, or calibrate again.")
