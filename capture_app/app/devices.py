@@ -45,8 +45,8 @@ class PressCounter:
         """The recording is over; the link goes on."""
         self._taken = False
 
-    def take(self) -> list[Item]:
-        items = self._link.take()
+    def take(self, rest: bool = False) -> list[Item]:
+        items = self._link.take(rest)
         with self._lock:
             for item in items:
                 if isinstance(item, ServoSample):

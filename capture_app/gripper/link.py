@@ -91,13 +91,11 @@ class GripperLink:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread. What still waited for the clock fit can be taken, dated by its arrival."""
+        """End the thread. What was received can still be taken."""
         if self._thread is not None:
             self._stopping.set()
             self._thread.join()
             self._thread = None
-        with self._lock:
-            self._items += self._receiver.flush()
 
     def close(self) -> None:
         """Stop and release the port."""
@@ -124,11 +122,12 @@ class GripperLink:
         """Read and send what is due, without waiting."""
         self._turn(b"")
 
-    def take(self) -> list[Item]:
-        """What was dated since the last call, in the order in which the device sent it."""
+    def take(self, rest: bool = False) -> list[Item]:
+        """What was dated since the last call, in the order in which the device sent it; with ``rest`` also what still
+        waits for the clock fit, dated by its arrival."""
         with self._lock:
             items, self._items = self._items, []
-            return items
+            return items + self._receiver.rest() if rest else items
 
     def _turn(self, first: bytes) -> None:
         if self._port is None:

@@ -64,10 +64,9 @@ class Receiver:
         items, self._items = self._items + self.timeline.dated(), []
         return items
 
-    def flush(self) -> list[Item]:
-        """At the end: also what never could be dated, by its arrival."""
-        items = self.dated()
-        return items if self.timeline.state is not None else items + self.timeline.reset()
+    def rest(self) -> list[Item]:
+        """What was not handed out yet, also what cannot be dated: that by its arrival."""
+        return self.dated() + self.timeline.undated()
 
     def interrupted(self) -> None:
         """The cable was lost."""
@@ -153,7 +152,7 @@ class Receiver:
         return True
 
     def _restart_clock(self) -> None:
-        self._items += self.timeline.reset()
+        self._items += self.timeline.restart()
         self._button_count = 0
 
     def _add_event(self, t_us: int, now_ns: int, kind: str, detail: str = "") -> None:

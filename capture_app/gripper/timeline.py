@@ -37,17 +37,21 @@ class Timeline:
         self._sent: dict[int, int] = {}  # token → host time
         self._token = 0
         self._next_ping_ns = 0
-        self.reset()
+        self._fit, self._time = ClockFit(wire_ns=self._wire_ns), DeviceTime()
 
-    def reset(self) -> list[Any]:
-        """The device started anew. What still waits is handed out, dated by its arrival."""
+    def restart(self) -> list[Any]:
+        """The device started anew, and its clock with it. What still waits is handed out, dated by its arrival."""
+        rest = self.undated()
+        self._sent.clear()
+        self._fit, self._time = ClockFit(wire_ns=self._wire_ns), DeviceTime()
+        return rest
+
+    def undated(self) -> list[Any]:
+        """Everything that waits, dated by its arrival."""
         rest = [
             w.deliver(w.arrived_ns, UNDATED_UNCERTAINTY_NS if w.device_us is not None else 0) for w in self._waiting
         ]
         self._waiting.clear()
-        self._sent.clear()
-        self._fit = ClockFit(wire_ns=self._wire_ns)
-        self._time = DeviceTime()
         return rest
 
     @property

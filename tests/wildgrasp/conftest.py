@@ -67,7 +67,7 @@ class ScriptedGripper:
     def stop(self) -> None:
         self.stopped += 1
 
-    def take(self) -> list:
+    def take(self, rest: bool = False) -> list:
         return self._batches.pop(0) if self._batches else []
 
     def describe(self) -> dict:

@@ -36,9 +36,10 @@ class GripperSource(Protocol):
 
     def stop(self) -> None: ...
 
-    def take(self) -> list[GripperEvent | ServoSample]:
-        """What arrived since the last call, oldest first. Never blocks and never raises: a lost link shows as the
-        events ``link_lost`` and ``link_back``."""
+    def take(self, rest: bool = False) -> list[GripperEvent | ServoSample]:
+        """What arrived since the last call, oldest first; with ``rest`` also what waits for its time to be known, with
+        the best that is known. Never blocks and never raises: a lost link shows as the events ``link_lost`` and
+        ``link_back``."""
         ...
 
     def describe(self) -> dict[str, Any]:
@@ -132,12 +133,12 @@ class Recording:
         self._t_last_ns = t_ns
         return self.writer.add_encoded_frame(frame)
 
-    def drain(self) -> None:
-        """Keep what the gripper said since the last call."""
+    def drain(self, rest: bool = False) -> None:
+        """Keep what the gripper said since the last call; at the end also what waits for its time (``rest``)."""
         if self._gripper is None:
             return
         samples: list[ServoSample] = []
-        for message in self._gripper.take():
+        for message in self._gripper.take(rest):
             if isinstance(message, ServoSample):
                 samples.append(message)
             else:
@@ -187,7 +188,7 @@ class Recording:
         """
         if self._summary is not None:
             return self._summary
-        self.drain()
+        self.drain(rest=True)
         self._describe_gripper()
         if self._link_lost_ns is not None:
             end_ns = max(self._t_last_ns, self._link_lost_ns)
