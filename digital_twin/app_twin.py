@@ -55,6 +55,7 @@ def app_on(twin: HandheldTwin, config: AppConfig) -> CaptureApp:
     """The app on a running twin, whose person picks while a recording runs."""
     devices = Devices(twin.camera, lambda: GripperLink.find(twin.pty_path, MonotonicClock()))
     app = CaptureApp(devices, config)
+    app.window.setWindowTitle("WildGrasp – simulated (digital twin)")
     app.model.recording.began.connect(twin.begin)
     app.model.recording.saved.connect(lambda _: twin.rest())
     return app

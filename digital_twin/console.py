@@ -19,6 +19,7 @@ from robot_runner.console.station import Equipment
 from robot_runner.episode_types import EpisodeConfig
 from robot_runner.gripper.rg2_modbus import Rg2Modbus
 
+_META = {"simulated": True, "objects": "test family"}
 _PARTS = {"whole table": (-0.40, 0.40), "left half": (0.0, 0.40), "right half": (-0.40, 0.0)}  # y of the base
 
 
@@ -34,7 +35,7 @@ class TwinStation:
     def open(self) -> Equipment:
         cell = start_robot_cell(self.seed, self.address, self.gripper_port)
         arm, gripper = UrArm(cell.host, patience=PATIENCE), Rg2Modbus(cell.gripper_host, cell.gripper_port)
-        return Equipment(arm, gripper, cell.camera, self.scenes(), WORKSPACE_VOLUME, cell.close)
+        return Equipment(arm, gripper, cell.camera, self.scenes(), WORKSPACE_VOLUME, cell.close, _META)
 
     def scenes(self) -> Sequence[Scene]:
         self.boxes.mkdir(parents=True, exist_ok=True)
@@ -66,4 +67,5 @@ def console_twin(
         address: Loopback address of the simulated controller.
         gripper_port: Port of the simulated Compute Box.
     """
-    return open_console(TwinStation(seed, address, gripper_port, out / "scenes"), out, policy, policies)
+    station = TwinStation(seed, address, gripper_port, out / "scenes")
+    return open_console(station, out, policy, policies, "WildGrasp console – simulated robot (digital twin)")

@@ -38,7 +38,9 @@ def console(
     return open_console(RigStation(rig, scenes), out, policy, policies)
 
 
-def open_console(station: Station, out: Path, policy: str, policies: Path | None = None) -> int:
+def open_console(
+    station: Station, out: Path, policy: str, policies: Path | None = None, title: str = "WildGrasp console"
+) -> int:
     """Show the window for a station until it is closed. The robot's process ends with it, the arm at rest."""
     from PySide6.QtWidgets import QApplication
 
@@ -56,6 +58,7 @@ def open_console(station: Station, out: Path, policy: str, policies: Path | None
         style(app)
         model = ConsoleModel(pipe, tuple(past_outcomes(out)))
         window = ConsoleWindow(model)
+        window.setWindowTitle(title)
         window.show()
         return app.exec()
     finally:

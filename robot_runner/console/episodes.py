@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,9 +30,14 @@ class EpisodesRun:
     """Set ``stop`` and ``pause`` from any thread; ``ended`` is set last, by the run itself."""
 
     def __init__(
-        self, start: m.Start, scene: Scene, speed: Callable[[], float], tell: Callable[[object], None]
+        self,
+        start: m.Start,
+        scene: Scene,
+        speed: Callable[[], float],
+        tell: Callable[[object], None],
+        meta: dict[str, Any],
     ) -> None:
-        self._start, self._scene, self._tell = start, scene, tell
+        self._start, self._scene, self._tell, self._meta = start, scene, tell, meta
         self._operator = Operator(lambda: self.stop, lambda: self.pause, speed)
         self._name = datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
         self._step = 0
@@ -53,7 +59,8 @@ class EpisodesRun:
         try:
             policy_name = Path(self._start.policy).name
             self._tell(m.Progress(1, self._start.episodes, "loading", policy_name, 0))
-            config = RunConfig(self._start.episodes, self._scene.episode_config(), meta={"policy": policy_name})
+            meta = {**self._meta, "policy": policy_name}
+            config = RunConfig(self._start.episodes, self._scene.episode_config(), meta=meta)
             policy = make_policy(self._start.policy, volume)
             folder.mkdir(parents=True, exist_ok=True)
             results = run_episodes(

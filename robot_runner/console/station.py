@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from grasp_policy.scene.tsdf import Volume
 from robot_runner.arm.ur_arm import UrArm
@@ -25,6 +25,7 @@ class Equipment:
     scenes: Sequence[Scene]
     volume: Volume | None = None  # what policies fuse, in the base; None: around what the first picture shows
     close: Callable[[], None] = field(default=lambda: None)
+    meta: dict[str, Any] = field(default_factory=dict)  # kept with every run
 
 
 class Station(Protocol):

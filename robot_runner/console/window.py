@@ -35,7 +35,6 @@ class ConsoleWindow(QWidget):
 
     def __init__(self, model: ConsoleModel) -> None:
         super().__init__(objectName="console")
-        self.setWindowTitle("WildGrasp console")
         self.resize(*SIZE)
         self._model = model
         app = QApplication.instance()

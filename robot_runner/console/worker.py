@@ -182,7 +182,7 @@ class Worker:
         self._scene = self._scene_named(start.scene)
         self._gate.open_again()
         self._become(m.Phase.RUNNING)
-        self._run = EpisodesRun(start, self._scene, lambda: self._speed, self._tell)
+        self._run = EpisodesRun(start, self._scene, lambda: self._speed, self._tell, self._equipment.meta)
         camera, volume = FeedCamera(self._feed), self._equipment.volume
         self._run.begin(self._gate, self._gripper, camera, volume, self._folder)
 
