@@ -142,7 +142,7 @@ def write_frame(path, t_ns, payload):
 
 
 def servo_that_goes_back(path, make_frame):
-    append(path, Kind.SERVO, [vars(ServoSample(0, 0.5, 0.0, 0.0))])
+    append(path, Kind.SERVO, [vars(ServoSample(-2_000_000_000, 0.5, 0.0, 0.0))])
 
 
 def gap_that_ends_before_it_starts(path, make_frame):

@@ -15,7 +15,7 @@ from wildgrasp.sessions.survey import Survey
 REACTION_NS = 1_000_000_000  # within this time after a press the fingers move
 REACTION_OPENING = 0.02
 REFIT_NS = 2_000_000  # the gripper's times may step back by this much when its clock is fitted anew
-YOUNG_FIT_NS = 50_000_000  # … and by this much while that fit is young, or what came before was dated on arrival
+STALL_NS = 1_000_000_000  # … and by this much where a stalled computer made that fit begin anew
 AROUND_NS = 60_000_000_000  # the gripper may talk this long before the first frame and after the last
 
 
@@ -82,12 +82,12 @@ def _check_gaps(report: CheckReport, found: Survey) -> None:
 def _check_gripper_times(report: CheckReport, found: Survey) -> None:
     times = np.array([sample.t_ns for sample in found.servo], dtype=np.int64)
     steps = np.diff(times)
-    backwards = int((steps < -YOUNG_FIT_NS).sum())
+    backwards = int((steps < -STALL_NS).sum())
     if backwards:
         report.broken(f"The time of {backwards} readings of the servo goes backwards.")
-    refits = int(((steps < -REFIT_NS) & (steps >= -YOUNG_FIT_NS)).sum())
+    refits = int(((steps < -REFIT_NS) & (steps >= -STALL_NS)).sum())
     if refits:
-        report.note(f"{refits} readings of the servo step back in time: the gripper's clock was not known well yet.")
+        report.note(f"{refits} readings of the servo step back in time: the gripper's clock was not known well then.")
     if not found.frames:
         return
     start_ns, end_ns = found.frames[0].t_ns - AROUND_NS, found.frames[-1].t_ns + AROUND_NS
