@@ -41,7 +41,7 @@ class MaskConfig:
     max_gripper_fraction: float = 0.45  # of the image
     reach_px: int = 60  # an object touches or nearly touches the fingertips
     settled_m: float = 0.03  # a thing that is set down settles by less, one that falls is gone by more
-    fallen_share: float = 0.3  # less than this of its surface still there after the release: it fell
+    fallen_share: float = 0.0  # less than this of its surface still there after the release: it fell. 0: not judged
     same_surface_m: float = 0.015  # carried back, an object's depth must agree this well
 
 
