@@ -8,7 +8,7 @@ from rendered_clip import box, draw
 from processing.masks import MaskConfig, share_still_there
 from wildgrasp.geometry import pose
 
-CONFIG = MaskConfig()
+CONFIG = MaskConfig(fallen_share=0.3)
 
 
 def let_go(camera, falls_by: float, hidden: bool = False):
