@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processing.mask_step import read_masks
-from processing.pictures import mask_overlay, timeline_figure, trajectory_figure
+from processing.pictures import data_uri, mask_overlay, timeline_figure, trajectory_figure
 from processing.quality import Quality
 from wildgrasp.sessions.session import Session
 
@@ -42,9 +41,9 @@ def write_report(session: Session, steps: Mapping[str, dict[str, Any]], quality:
         gaps=session.gaps(),
         health=_health(session, quality),
         seconds_of={name: found["seconds"] for name, found in steps.items() if name != "report" and "seconds" in found},
-        trajectory=_embedded(trajectory_figure(session)),
-        timeline=_embedded(timeline_figure(session)),
-        first=_embedded(_jpeg(session.frame(0).color, PICTURE), "jpeg"),
+        trajectory=data_uri(trajectory_figure(session)),
+        timeline=data_uri(timeline_figure(session)),
+        first=data_uri(_jpeg(session.frame(0).color, PICTURE)),
     )
     _replace(session.path / THUMBNAIL_NAME, _thumbnail(session))
     _replace(session.path / REPORT_NAME, page.encode())
@@ -102,7 +101,7 @@ def _attempts(session: Session) -> list[dict[str, Any]]:
             ("release", row["frame_release"]),
         ):
             shown = mask_overlay(session.frame(frame).color, gripper, masks.get(frame))
-            pictures.append((title, _embedded(_jpeg(shown, PICTURE), "jpeg")))
+            pictures.append((title, data_uri(_jpeg(shown, PICTURE))))
         rows.append({**row, "pictures": pictures})
     return rows
 
@@ -110,7 +109,3 @@ def _attempts(session: Session) -> list[dict[str, Any]]:
 def _jpeg(color: NDArray[np.uint8], size: tuple[int, int]) -> bytes:
     small = cv2.resize(color, size, interpolation=cv2.INTER_AREA)
     return cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1].tobytes()
-
-
-def _embedded(data: bytes, kind: str = "png") -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

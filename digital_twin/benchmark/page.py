@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from jinja2 import Environment, PackageLoader
 from digital_twin.benchmark.filmstrips import Film
 from digital_twin.benchmark.results import Evaluation
 from digital_twin.demo.figures import strip
+from processing.pictures import data_uri
 from wildgrasp.errors import UserError
 
 
@@ -39,11 +39,6 @@ def _film(film: Film) -> dict[str, object]:
     return {
         "row": row,
         "title": f"Episode {row.number}" + (f", attempt {row.attempt + 1}" if row.attempt else ""),
-        "outside": _picture(strip([shot.outside for shot in film.shots], captions)),
-        "wrist": _picture(strip([shot.wrist for shot in film.shots], [""] * len(film.shots))),
+        "outside": data_uri(strip([shot.outside for shot in film.shots], captions)),
+        "wrist": data_uri(strip([shot.wrist for shot in film.shots], [""] * len(film.shots))),
     }
-
-
-def _picture(data: bytes) -> str:
-    kind = "png" if data[:4] == b"\x89PNG" else "jpeg"
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

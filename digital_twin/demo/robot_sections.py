@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from digital_twin.demo import figures
 from digital_twin.demo.robot import GraspOutcome
-from digital_twin.demo.sections import picture
+from processing.pictures import data_uri
 from wildgrasp.sessions.blobs import BlobRef
 from wildgrasp.sessions.session import Session
 
@@ -28,7 +28,7 @@ def decision_panels(session: Session) -> list[dict[str, str]]:
             continue
         image = figures.action_views(arrays["views_color"], arrays["views_depth"] > 0, arrays["values"], row["chosen"])
         caption = f"Grasp 1, step {row['step']}: the best of 35 views has the value {row['value']:.2f}."
-        panels.append({"image": picture(image), "caption": caption})
+        panels.append({"image": data_uri(image), "caption": caption})
     return panels
 
 
@@ -58,7 +58,7 @@ def _episode(session: Session, outcome: GraspOutcome) -> dict[str, Any]:
         "truth": bool(outcome.lifted),
         "truth_text": truth_text,
         "verdict": verdict,
-        "image": picture(_filmstrip(session, outcome)),
+        "image": data_uri(_filmstrip(session, outcome)),
         "caption": f"Outside views, and what the wrist camera saw on the way; {result.reason.rstrip('.')}.",
         "width_mm": "–" if result.width_m is None else f"{result.width_m * 1e3:.0f}",
         "steps": result.steps,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +11,13 @@ from numpy.typing import NDArray
 from digital_twin.demo import figures
 from digital_twin.demonstrator.truth import load_truth
 from processing.accuracy import compare
-from processing.pictures import mask_overlay
+from processing.pictures import data_uri, mask_overlay
 from processing.tracking.alignment import rigid_fit
 from wildgrasp.geometry import from_vector, inverse, rotation_angle
 from wildgrasp.sessions.blobs import BlobRef
 from wildgrasp.sessions.session import Session
 
 Section = dict[str, Any]
-
-
-def picture(data: bytes) -> str:
-    """An image file as a data URI, so that the report is one file."""
-    kind = "png" if data[:4] == b"\x89PNG" else "jpeg"
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
 # --- 1: the recording -------------------------------------------------------------------------------------------------
@@ -39,7 +32,7 @@ def recording_section(session: Session) -> Section:
         images = [session.frame(frame).color for frame, _ in shown]
         picks.append(
             {
-                "image": picture(figures.strip(images, [text for _, text in shown])),
+                "image": data_uri(figures.strip(images, [text for _, text in shown])),
                 "caption": f"Pick {number}, as the camera on the gripper saw it.",
             }
         )
@@ -59,7 +52,7 @@ def recording_section(session: Session) -> Section:
         else "not known at the end of the recording"
     )
     timeline = figures.timeline(events, servo, attempts, int(session.times_ns[0]))
-    return {"text": text, "picks": picks, "timeline": picture(timeline), "clock": clock}
+    return {"text": text, "picks": picks, "timeline": data_uri(timeline), "clock": clock}
 
 
 def attempt_rows(session: Session) -> list[dict[str, Any]]:
@@ -100,10 +93,10 @@ def processing_section(session: Session, truth_file: Path) -> Section:
             f"what was a grasp. {len(attempts)} attempts were found; {len(poses.status) - lost} of "
             f"{len(poses.status)} frames have a pose."
         ),
-        "trajectories": picture(figures.trajectories(*tips, segments, grasps)),
+        "trajectories": data_uri(figures.trajectories(*tips, segments, grasps)),
         "accuracy": f"Against the twin's truth the camera's path is off by {ate_mm:.2f} mm (root mean square).",
         "ate_mm": ate_mm,
-        "masks": picture(_mask_strip(session, attempts)),
+        "masks": data_uri(_mask_strip(session, attempts)),
         "attempts": rows,
     }
 
