@@ -146,7 +146,8 @@ def find_grasps(session: Session, attempts: Sequence[Attempt], config: MaskConfi
             grasp = to_vector(poses.T_world_camera[attempt.frame_grasp] @ T_camera_fingertip).tolist()
         updates.append((verdict_of(poses.status[frames]), *grasp, attempt.number + 1))
         whole = held.get(attempt.number + 1, {}).get(attempt.frame_grasp)
-        if attempt.outcome == "held" and whole is not None and fell_at_release(session, attempt, whole, poses, config):
+        judged = config.fallen_share > 0 and attempt.outcome == "held" and whole is not None
+        if judged and fell_at_release(session, attempt, whole, poses, config):
             fallen.append(attempt.number + 1)
         mask = objects.get(attempt.number + 1, {}).get(attempt.frame_grasp)
         if mask is not None and known:
@@ -157,9 +158,9 @@ def find_grasps(session: Session, attempts: Sequence[Attempt], config: MaskConfi
         for row in updates:
             edit.execute(f"UPDATE attempts SET {columns} WHERE id = ?", row)
         for attempt in attempts:
-            if attempt.number + 1 in fallen:
-                row = ("dropped", FELL, attempt.number + 1)
-                edit.execute("UPDATE attempts SET outcome = ?, reason = ? WHERE id = ?", row)
+            fell = attempt.number + 1 in fallen
+            outcome = ("dropped", FELL) if fell else (attempt.outcome, attempt.reason)
+            edit.execute("UPDATE attempts SET outcome = ?, reason = ? WHERE id = ?", (*outcome, attempt.number + 1))
             keep = (attempt.number + 1, attempt.frame_grasp)
             edit.execute("DELETE FROM masks WHERE kind = 'object' AND attempt_id = ? AND frame_id <> ?", keep)
         for attempt_id, frame, mask in carried:

@@ -121,6 +121,14 @@ def test_a_second_run_does_nothing(processed):
     assert (contents(path), (path / "blobs" / "derived.wgb").stat().st_size) == before
 
 
+def test_what_the_pictures_call_a_drop_is_a_hold_again_when_they_are_no_longer_asked(processed, tmp_path, monkeypatch):
+    path = shutil.copytree(processed[0], tmp_path / "copy")
+    monkeypatch.setattr(session_steps, "fell_at_release", lambda *_: True)
+    asked = replace(SMALL, masks=replace(SMALL.masks, fallen_share=0.3))
+    assert process_session(path, asked).attempts == {"dropped": 1}
+    assert process_session(path, SMALL).attempts == {"held": 1}
+
+
 def needed_by(changed: str) -> list[str]:
     """The step and everything that needs it, directly or through others, in order."""
     stale = {changed}
