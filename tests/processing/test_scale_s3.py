@@ -6,14 +6,10 @@ Against a real S3 server (SeaweedFS) on loopback.
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from s3_lab import running_lab
 from small_sessions import cut_in_half, write_sessions
 
 from processing.commands import process
@@ -26,72 +22,20 @@ from wildgrasp.errors import SessionError
 from wildgrasp.sessions.session import Session
 
 BUCKET = "recordings"
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test-secret", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
 @pytest.fixture(scope="module")
 def s3(tmp_path_factory):
     """An empty bucket of a SeaweedFS server; the environment leads to it."""
-    weed = shutil.which("weed", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    folder = tmp_path_factory.mktemp("weed")
-    identity = {
-        "name": "test",
-        "credentials": [{"accessKey": "test", "secretKey": "test-secret"}],
-        "actions": ["Admin", "Read", "Write", "List"],
-    }
-    (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
-    ports = _free_ports(8)
-    names = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc")
-    options = [f"-{name}={port}" for name, port in zip((*names, "s3.port", "s3.port.grpc"), ports, strict=True)]
-    options += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3.ip.bind=127.0.0.1", "-master.telemetry=false"]
-    options += ["-filer", "-s3", f"-s3.config={folder / 's3.json'}", f"-dir={folder}", "-volume.max=20"]
-    options += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false", "-master.volumeSizeLimitMB=64"]
-    with (folder / "log").open("wb") as log, pytest.MonkeyPatch.context() as patch:
-        server = subprocess.Popen([weed, "server", *options], stdout=log, stderr=log)
-        for key, value in (CREDENTIALS | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{ports[6]}"}).items():
-            patch.setenv(key, value)
-        try:
-            client = Store()._client
-            _until(lambda: client.create_bucket(Bucket=BUCKET), server)
-            _until(lambda: client.put_object(Bucket=BUCKET, Key="ready", Body=b""), server)
-            yield client
-        finally:
-            server.kill()
-            server.wait()
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for s in sockets:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
-
-
-def _until(call, server: subprocess.Popen) -> None:
-    """Ask until the server is up; botocore's own pauses between tries are the waiting."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    for _ in range(60):
-        assert server.poll() is None, "the server ended"
-        try:
-            call()
-            return
-        except (BotoCoreError, ClientError) as error:
-            last = error
-            server_gone = _wait_a_little(server)
-            assert not server_gone
-    raise last
-
-
-def _wait_a_little(server: subprocess.Popen) -> bool:
-    try:
-        server.wait(0.25)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
+    with running_lab(tmp_path_factory.mktemp("lab")) as lab, pytest.MonkeyPatch.context() as patch:
+        key = lab.access.admin_key()
+        patch.setenv("AWS_ACCESS_KEY_ID", key.access_key)
+        patch.setenv("AWS_SECRET_ACCESS_KEY", key.secret_key)
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        patch.setenv("AWS_ENDPOINT_URL", lab.endpoint)
+        client = lab.admin_client()
+        client.create_bucket(Bucket=BUCKET)
+        yield client
 
 
 @pytest.fixture

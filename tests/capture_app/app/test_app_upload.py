@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from s3_lab import add_device, running_lab
 
 from capture_app.app import monitor
 from capture_app.app.computer import Network, Power
 from wildgrasp.ingest.access import BUCKET
-from wildgrasp.ingest.server import IngestServer, free_port
-from wildgrasp.upload.errors import WrongKeyError
-from wildgrasp.upload.store import ObjectStore
+from wildgrasp.ingest.server import free_port
 from wildgrasp.upload.target import save_target
 from wildgrasp.upload.uploader import UploadConfig
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    server = IngestServer(tmp_path_factory.mktemp("lab"), free_port())
-    server.start()
-    yield server
-    server.kill()
+    with running_lab(tmp_path_factory.mktemp("lab")) as server:
+        yield server
 
 
 @pytest.fixture
@@ -34,27 +31,13 @@ def network(monkeypatch):
 
 @pytest.fixture
 def screen(open_app, tmp_path, lab, network):
-    target = lab.access.add_device(f"stick-{free_port()}", lab.endpoint)
-    lab.reload()
-    save_target(tmp_path / "upload.toml", target)
-    wait_until_known(target)
+    save_target(tmp_path / "upload.toml", add_device(lab, f"stick-{free_port()}"))
     made = open_app(upload=UploadConfig(limit_mbps=200, timeout_s=5))
     made.wait_for("participant")
     made.tap(made.view.buttons["P03"])
     made.wait_for("ready")
     made.wait(lambda: made.model.ready.state.can_record, "both devices")
     return made
-
-
-def wait_until_known(target):
-    """The server reads its identities a moment after it is told to."""
-    store = ObjectStore(target)
-    for _ in range(1000):
-        try:
-            return store.abandon(f"{target.device}/x", store.begin(f"{target.device}/x"))
-        except WrongKeyError:
-            continue
-    raise TimeoutError
 
 
 def row_of(screen, path):

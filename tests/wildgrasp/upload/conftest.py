@@ -10,14 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from s3_lab import add_device, running_lab
 
 from wildgrasp.clocks import VirtualClock
 from wildgrasp.ingest.access import BUCKET
-from wildgrasp.ingest.server import IngestServer, free_port
+from wildgrasp.ingest.server import IngestServer
 from wildgrasp.sessions.writer import SessionWriter
-from wildgrasp.upload.errors import WrongKeyError
 from wildgrasp.upload.queue import QUEUE_NAME, UploadQueue
-from wildgrasp.upload.store import ObjectStore
 from wildgrasp.upload.target import UploadTarget
 from wildgrasp.upload.uploader import UploadConfig, Uploader
 
@@ -27,10 +26,8 @@ _numbers = itertools.count()
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory) -> Iterator[IngestServer]:
-    server = IngestServer(tmp_path_factory.mktemp("lab"), free_port())
-    server.start()
-    yield server
-    server.kill()
+    with running_lab(tmp_path_factory.mktemp("lab")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -41,23 +38,9 @@ def admin(lab):
 @pytest.fixture
 def make_device(lab) -> Callable[[], UploadTarget]:
     def make() -> UploadTarget:
-        target = lab.access.add_device(f"device-{next(_numbers)}", lab.endpoint)
-        lab.reload()
-        wait_until_known(target)
-        return target
+        return add_device(lab, f"device-{next(_numbers)}")
 
     return make
-
-
-def wait_until_known(target: UploadTarget) -> None:
-    """The server reads its identities a moment after it is told to."""
-    store = ObjectStore(target)
-    for _ in range(1000):
-        try:
-            return store.abandon(f"{target.device}/x", store.begin(f"{target.device}/x"))
-        except WrongKeyError:
-            continue
-    raise TimeoutError
 
 
 @pytest.fixture
