@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,6 @@ from numpy.typing import NDArray
 
 from wildgrasp.calibration import load_calibration
 from wildgrasp.errors import CalibrationError, RobotError
-from wildgrasp.geometry import to_vector
 
 KEY = "T_tool_camera"
 
@@ -22,7 +20,3 @@ def load_hand_eye(path: Path) -> NDArray[np.float64]:
     except CalibrationError as error:
         text = f"The hand–eye calibration is missing: {error} Without it the robot would grasp beside what it sees."
         raise RobotError(text) from error
-
-
-def save_hand_eye(path: Path, T_tool_camera: NDArray[np.float64]) -> None:
-    path.write_text(json.dumps({KEY: to_vector(T_tool_camera).tolist()}) + "\n")

@@ -21,9 +21,6 @@ from wildgrasp.geometry import inverse, se3_exp, se3_log
 Array = NDArray[np.float64]
 
 
-MEDIAN_CHI2 = 0.89  # of chi² with six degrees of freedom, per degree
-
-
 @dataclass(frozen=True)
 class PoseGraphConfig:
     floor_m: float = 1e-4  # error of a measured motion that its information does not know of

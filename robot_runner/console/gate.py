@@ -33,10 +33,6 @@ class StopGate:
         with self._lock:
             self._shut = False
 
-    @property
-    def is_shut(self) -> bool:
-        return self._shut
-
     def move_to(self, T_base_tool: NDArray[np.float64], limits: MotionLimits) -> None:
         with self._lock:
             self._raise_if_shut()

@@ -12,8 +12,8 @@ from virtual_rig import VirtualCamera
 from digital_twin.ur_controller.launch import controller
 from robot_runner import doctor
 from robot_runner.arm.ur_arm import UrArm
-from robot_runner.hand_eye import save_hand_eye
 from robot_runner.rig_options import RigOptions
+from wildgrasp.calibration import Calibration, save_calibration
 from wildgrasp.clocks import MonotonicClock
 from wildgrasp.doctor import Verdict, as_json, exit_code
 from wildgrasp.geometry import pose
@@ -28,7 +28,7 @@ def examine(process, camera=None, **options):
 
 def test_a_good_robot_has_nothing_to_mend_and_does_not_move(cb3, tmp_path):
     file = tmp_path / "hand_eye.json"
-    save_hand_eye(file, pose())
+    save_calibration(file, Calibration("T_tool_camera", pose()))
     os.utime(file, (time.time() - 40 * 86400,) * 2)
     before = cb3.report()
     found = examine(cb3, hand_eye=file, payload=1.2)

@@ -10,8 +10,9 @@ from virtual_rig import INFO, DownwardPolicy, VirtualArm, VirtualCamera, Virtual
 from grasp_policy.policy import Decision
 from robot_runner.commands import summary
 from robot_runner.episode_types import EpisodeConfig, State
-from robot_runner.hand_eye import load_hand_eye, save_hand_eye
+from robot_runner.hand_eye import load_hand_eye
 from robot_runner.runner import RunConfig, dry_run, run_episodes
+from wildgrasp.calibration import Calibration, save_calibration
 from wildgrasp.cli import main
 from wildgrasp.clocks import VirtualClock
 from wildgrasp.errors import RobotError, SessionError
@@ -186,7 +187,7 @@ def test_a_dry_run_decides_and_moves_nothing(rig):
 
 def test_hand_eye_calibrations_are_read_back_and_nonsense_is_refused(tmp_path):
     T = pose(t=np.array([0.0, 0.07, 0.0]))
-    save_hand_eye(tmp_path / "good.json", T)
+    save_calibration(tmp_path / "good.json", Calibration("T_tool_camera", T))
     np.testing.assert_allclose(load_hand_eye(tmp_path / "good.json"), T)
     for name, text in {
         "empty": "",
