@@ -28,14 +28,27 @@ def thread_count() -> int:
 
 
 def run_strided(kernel: Callable[..., None], *args: Any) -> None:
-    """Run ``kernel(start, stride, *args)`` for all starts, on all threads; returns when the work is done."""
+    """Run ``kernel(start, stride, *args)`` for all starts, on all threads, the caller's among them; returns when the
+    work is done. Raises what a piece raised.
+    """
     threads = thread_count()
     if threads == 1:
         kernel(0, 1, *args)
         return
     pieces = threads * _PIECES_PER_THREAD
-    for _ in _shared_pool(threads).map(lambda start: kernel(start, pieces, *args), range(pieces)):
-        pass  # map raises what a piece raised
+    starts = iter(range(pieces))  # shared: whoever is free takes the next
+
+    def work() -> None:
+        for start in starts:
+            kernel(start, pieces, *args)
+
+    others = [_shared_pool(threads - 1).submit(work) for _ in range(threads - 1)]
+    try:
+        work()
+    finally:
+        for other in others:
+            if not other.cancel():  # one that has not begun is not waited for: nothing is left for it
+                other.result()
 
 
 def _shared_pool(threads: int) -> ThreadPoolExecutor:

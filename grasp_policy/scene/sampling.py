@@ -39,7 +39,7 @@ def _slope(tsdf, base, before, first, second, after, t):
     return left + t * (right - left)
 
 
-@njit(**COMPUTE)
+@njit(inline="always", **COMPUTE)
 def gradient(tsdf, offsets, x, y, z):
     """Gradient of the signed distance in quanta per voxel, and the highest distance of the eight voxels around.
 

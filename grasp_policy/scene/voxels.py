@@ -23,6 +23,10 @@ BLOCK_VOXELS = BLOCK**3
 
 # Options of every kernel that computes. Fast math allows no NaN and no infinity; numpy's error model drops the check
 # for division by zero, which would keep loops from being vectorised.
+#
+# A function that several kernels call is inlined (``inline="always"``): with a shared compiled copy, which kernel's
+# copy runs depends on which was compiled first and which came from the cache, and under fast math their last bits
+# differ, so that two processes would not render the same picture.
 COMPUTE = {"cache": True, "nogil": True, "fastmath": True, "error_model": "numpy"}
 
 
