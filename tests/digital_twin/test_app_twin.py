@@ -61,6 +61,7 @@ def record_one_pick(app):
     tap(app.window.views["ready"].record)
     wait(lambda: model.recording.state.picks == 1, "the person's pick")
     wait(lambda: model.services.devices.gripper.servo.opening > 0.9 and pick_is_over(model), "its end")
+    wait(lambda: model.services.devices.gripper.describe()["clock_fit"], "the clock, which a stalled machine restarts")
     tap(app.window.views["recording"].stop)
     wait(lambda: model.review.state.review is not None, "the review")
     assert len(model.review.state.review.picks) == 1

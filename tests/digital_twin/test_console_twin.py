@@ -26,7 +26,7 @@ def test_the_cell_comes_up_behind_the_console_and_goes_with_it(tmp_path):
     runner = context.Process(target=run_worker, args=(theirs, station, tmp_path / "runs", ("straight-down",)))
     runner.start()
     theirs.close()
-    wanted, deadline = {m.Choices, m.Picture}, time.monotonic() + 120
+    wanted, deadline = {m.Choices, m.Picture}, time.monotonic() + 300
     heard: dict[type, object] = {}
     while not wanted <= heard.keys() and time.monotonic() < deadline:
         if pipe.poll(0.1):
