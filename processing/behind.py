@@ -7,8 +7,6 @@ is too near for the sensor, and stereo's shadow beside it, are judged like the r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numba import njit
@@ -25,41 +23,29 @@ CLOUD_FRAMES = 10  # of a hold show of the world what there is to see
 SOURCES = 3  # frames that tell what a place of the world looks like
 MIN_FRAMES = 3  # a pixel whose world was seen in fewer is judged by whether it stays the same
 SAME_PLACE = 0.04  # depths that differ by less, as a fraction, are the same surface
-REACH_CELLS = 10  # beyond this many coarse pixels around what seems held nothing more is
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Residual if a pixel shows the world − residual if it shows what is fixed in the camera, [H, W], in noise units.
-
-    0 where nothing was judged.
-    """
-
-    score: NDArray[np.float32]  # over the hold
-    at_start: NDArray[np.float32]  # in its first moment alone
+REACH_CELLS = 6  # beyond this many coarse pixels around what seems held nothing more is
 
 
 def object_evidence(
     clip: ClipImages, camera: PinholeCamera, gripper: Mask, fingertip_px: Array, config: MaskConfig
-) -> Evidence | None:
-    """Evidence near the fingertips [2] (pixels), where ``gripper`` [H, W] shows nothing of the world.
+) -> tuple[NDArray[np.float32], Mask] | None:
+    """Residual if a pixel shows the world − residual if it shows what is fixed in the camera, [H, W], in noise units.
 
-    None when the camera hardly moved.
+    Near the fingertips [2] (pixels); 0 elsewhere. ``gripper`` [H, W]: shows nothing of the world. The second mask
+    [H, W] says where the world behind was seen: elsewhere a pixel has only stayed the same, as those of a plain
+    table do too. None when the camera hardly moved.
     """
     if not moved_pairs(clip, config):
         return None
-    score = coarse_score(clip, camera, config, gripper)
+    rough = coarse_score(clip, camera, config, gripper)
     hand = cv2.dilate(pick(gripper).astype(np.uint8), _square(3)) > 0
-    suspect = score > config.coarse_suspect
+    suspect = rough > config.coarse_suspect
     world = ~(cv2.dilate(suspect.astype(np.uint8), _square(3)) > 0) & ~hand
     shape = (camera.height, camera.width)
-    judged = _near_fingertips(suspect & ~pick(gripper), fingertip_px, config)
+    judged = _near_fingertips(suspect, pick(gripper), fingertip_px, config)
     where = np.nonzero(_enlarged(judged, shape))
     behind = _world_depth(clip, camera, world)
-    near, start = _frames_to_compare(clip.times_s, config)
-    every = np.flatnonzero(np.diff(np.floor(clip.times_s / config.every_s), prepend=-1) > 0)
-    frames = np.union1d(every, start)
-    result = np.zeros((2, *shape), np.float32)
+    score, seen = np.zeros(shape, np.float32), np.zeros(shape, bool)
     _judge(
         np.stack(where, axis=1),
         np.stack([cv2.GaussianBlur(c, (3, 3), 0) for c in clip.colors]),
@@ -67,31 +53,30 @@ def object_evidence(
         behind,
         np.ascontiguousarray(_motions(clip.T_world_camera)),
         _enlarged(world, shape),
-        frames,
-        len(start),
-        near,
+        np.flatnonzero(np.diff(clip.times_s // config.every_s, prepend=-1) > 0),
+        _half_a_second_apart(clip.times_s, config),
         (camera.fx, camera.fy, camera.cx, camera.cy),
         (config.color_noise, config.truncate, config.unseen, config.typical_share),
-        result,
+        (config.disparity_noise_px / (camera.fx * 0.055), config.depth_floor_m),
+        score,
+        seen,
     )
-    return Evidence(result[0], result[1])
+    return score, seen
 
 
-def _near_fingertips(suspect: Mask, fingertip_px: Array, config: MaskConfig) -> Mask:
-    """Coarse pixels in and around everything suspicious that is connected with the fingertips."""
+def _near_fingertips(suspect: Mask, gripper: Mask, fingertip_px: Array, config: MaskConfig) -> Mask:
+    """Coarse pixels in and around everything suspicious that is connected with the fingertips, if only by a finger."""
     v, u = np.mgrid[: suspect.shape[0], : suspect.shape[1]]
     tips = np.hypot(u - fingertip_px[0] / COARSE, v - fingertip_px[1] / COARSE) < config.reach_px / COARSE
-    joined = cv2.dilate((suspect | tips).astype(np.uint8), _square(3))
-    _, labels = cv2.connectedComponents(joined)
-    reached = np.isin(labels, np.setdiff1d(labels[tips], 0))
-    return cv2.dilate(reached.astype(np.uint8), _square(REACH_CELLS // 2 * 2 + 1)) > 0
+    _, labels = cv2.connectedComponents(cv2.dilate((suspect | gripper | tips).astype(np.uint8), _square(3)))
+    reached = np.isin(labels, np.setdiff1d(labels[tips], 0)) & (suspect & ~gripper | tips)
+    return cv2.dilate(reached.astype(np.uint8), _square(2 * REACH_CELLS + 1)) > 0
 
 
-def _frames_to_compare(times_s: Array, config: MaskConfig) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For each frame those half a second before and after it [n, 2] (itself where there is none); the first frames."""
+def _half_a_second_apart(times_s: Array, config: MaskConfig) -> NDArray[np.int64]:
+    """The frames before and after each of n frames, [n, 2]; the nearest that there are."""
     targets = times_s[:, None] + config.pair_s * np.array([-1.0, 1.0])
-    near = np.argmin(np.abs(times_s[None, None, :] - targets[..., None]), axis=-1)
-    return near, np.flatnonzero(times_s < times_s[0] + config.start_s)
+    return np.argmin(np.abs(times_s[None, None, :] - targets[..., None]), axis=-1)
 
 
 def _motions(T_world_camera: Array) -> Array:
@@ -151,49 +136,52 @@ _KNOWN = 0.05  # share of a place that must be known to average over it
 
 
 @njit(cache=True)
-def _judge(pixels, colors, depths, behind, motions, world, frames, n_start, near, lens, limits, result):
-    """Evidence at pixels [K, 2] (v, u) → ``result`` [2, H, W]: over all ``frames``, and over the first ``n_start``."""
-    fx, fy, cx, cy = lens
+def _judge(pixels, colors, depths, behind, motions, world, frames, near, lens, limits, depth_noise, score, is_seen):
+    """Evidence at pixels [K, 2] (v, u) → ``score`` [H, W] over ``frames``, and whether the world there was seen."""
     noise, truncate, unseen, share = limits
-    n = colors.shape[0]
     for k in range(pixels.shape[0]):
         v, u = pixels[k, 0], pixels[k, 1]
-        seen, stays = np.empty(len(frames)), np.empty(len(frames))
+        against, stays = np.empty(len(frames)), np.empty(len(frames))
         n_seen, n_stays = 0, 0
-        start, n_told = 0.0, 0
-        for f in range(len(frames)):
-            i = frames[f]
-            fixed, others = 0.0, 0
+        for i in frames:
+            z = depths[i, v, u]
+            fixed, fixed_depth, others = 0.0, 0.0, 0
             for j in near[i]:
                 if j != i:
                     fixed += min(_difference(colors, i, v, u, j, float(v), float(u)) / noise, truncate)
+                    fixed_depth += _depth_residual(z, depths[j, v, u], depth_noise, truncate)
                     others += 1
             if others == 0:
                 continue
-            fixed /= others
-            stays[n_stays] = unseen - fixed
+            stays[n_stays] = unseen - fixed / others
             n_stays += 1
-            moved = _world_difference(v, u, i, colors, depths, behind, motions, world, fx, fy, cx, cy)
+            there = _at(behind[i], (v - COARSE // 2) / COARSE, (u - COARSE // 2) / COARSE)
+            moved = _world_difference(v, u, i, there, colors, depths, motions, world, lens)
             if moved < 0:
                 continue
-            moved = min(moved / noise, truncate)
-            seen[n_seen] = moved - fixed
+            moved = min(moved / noise, truncate) + _depth_residual(z, there, depth_noise, truncate)
+            against[n_seen] = moved - (fixed + fixed_depth) / others
             n_seen += 1
-            if f < n_start:
-                usual = truncate
-                for part in (0.35, 0.5, 0.65):
-                    usual = min(usual, _difference(colors, i, v, u, int(part * n), float(v), float(u)) / noise)
-                start += moved - usual
-                n_told += 1
-        result[0, v, u] = _upper_mean(seen[:n_seen] if n_seen >= MIN_FRAMES else stays[:n_stays], share)
-        result[1, v, u] = start / n_told if n_told > 0 else 0.0
+        is_seen[v, u] = n_seen >= MIN_FRAMES
+        score[v, u] = _upper_mean(against[:n_seen] if is_seen[v, u] else stays[:n_stays], share)
 
 
 @njit(cache=True)
-def _world_difference(v, u, i, colors, depths, behind, motions, world, fx, fy, cx, cy):
-    """Mean difference in grey levels to what up to ``SOURCES`` other frames show of the world there; -1: none does."""
+def _depth_residual(measured, expected, noise, truncate):
+    """Difference of two depths in units of noise; 0 where either is missing."""
+    if measured <= 0 or expected <= 0:
+        return 0.0
+    return min(abs(measured - expected) / (expected * expected * noise[0] + noise[1]), truncate)
+
+
+@njit(cache=True)
+def _world_difference(v, u, i, z, colors, depths, motions, world, lens):
+    """Mean difference in grey levels to what up to ``SOURCES`` other frames show of the world at depth z there.
+
+    -1 where none shows it.
+    """
+    fx, fy, cx, cy = lens
     n, height, width = depths.shape
-    z = _at(behind[i], (v - COARSE // 2) / COARSE, (u - COARSE // 2) / COARSE)
     if z <= 0:
         return -1.0
     x, y = (u - cx) / fx * z, (v - cy) / fy * z

@@ -131,7 +131,7 @@ def _find_held(
     expected = learned | gripper_mask(camera, T_camera_fingertip, width, config.ignore.margin_px // 2)
     fingertip_px = camera.project(T_camera_fingertip[:3, 3])
     found = object_mask(clip, camera, expected, gripper, fingertip_px, masks)
-    return _Held(found, visible_at(found, clip, at_grasp.color, at_grasp.depth, gripper, masks))
+    return _Held(found, visible_at(found.mask, clip, at_grasp.color, at_grasp.depth, gripper, masks))
 
 
 def _approach_frames(session: Session, attempts: Sequence[Attempt], config: ClipConfig) -> range:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
-from processing.behind import Evidence, object_evidence
+from processing.behind import object_evidence
 from processing.ego_motion import ClipImages, coarse_score
 from processing.mask_config import MaskConfig
 from processing.outline import follow_edges
@@ -54,7 +55,6 @@ class ObjectMask:
     mask: Mask  # [H, W]; all False when nothing was found
     score: float  # mean evidence inside, in noise units
     reason: str
-    evidence: Evidence | None = None
 
 
 def object_mask(
@@ -66,42 +66,105 @@ def object_mask(
     where something stands before it.
     """
     nothing = np.zeros_like(gripper)
-    evidence = object_evidence(clip, camera, expected, fingertip_px, config)
-    if evidence is None:
+    judged = object_evidence(clip, camera, expected, fingertip_px, config)
+    if judged is None:
         return ObjectMask(nothing, 0.0, "the camera hardly moved while something was held")
-    found = (evidence.score > config.threshold) & ~gripper
+    evidence, seen = judged
+    found = (evidence > config.threshold) & ~gripper
+    found &= seen | ~_colored_like_world(clip.colors[0], evidence, seen, found, config)
     found = _morph(found, cv2.MORPH_OPEN, config.open_px)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8), connectivity=4)
     v, u = np.mgrid[: camera.height, : camera.width]
     within = np.hypot(u - fingertip_px[0], v - fingertip_px[1]) < config.reach_px
     reached = [k for k in np.unique(labels[within]) if k > 0 and stats[k, cv2.CC_STAT_AREA] >= config.min_area_px]
     if not reached:
-        return ObjectMask(nothing, 0.0, "nothing near the fingertips moved with the camera", evidence)
+        return ObjectMask(nothing, 0.0, "nothing near the fingertips moved with the camera")
     mask = labels == max(reached, key=lambda k: stats[k, cv2.CC_STAT_AREA])
+    mask |= _beyond_fingers(labels, stats[:, cv2.CC_STAT_AREA], evidence, gripper, config)
     mask = _morph(mask, cv2.MORPH_CLOSE, config.close_px) & ~gripper
-    return ObjectMask(mask, float(evidence.score[mask].mean()), "ok", evidence)
+    mask |= _doubtful_holes(mask, gripper, evidence, config)
+    return ObjectMask(mask, float(evidence[mask].mean()), "ok")
+
+
+def _colored_like_world(
+    color: NDArray[np.uint8], evidence: NDArray[np.float32], seen: Mask, found: Mask, config: MaskConfig
+) -> Mask:
+    """Pixels [H, W] with a colour that is more frequent in the world around than in what surely is the object.
+
+    Colours are counted in cells of 16 levels, blurred by one.
+    """
+    cells = color >> 4
+    likely = []
+    for sure in (found & seen & (evidence > config.sure), seen & (evidence < 0)):
+        counts = np.zeros((16, 16, 16))
+        np.add.at(counts, tuple(cells[sure].T), 1.0)
+        likely.append(gaussian_filter(counts, 1.0) / max(sure.sum(), 1))
+    return (likely[1] > likely[0])[tuple(np.moveaxis(cells, -1, 0))]
+
+
+def _beyond_fingers(
+    labels: NDArray[np.int32],
+    areas: NDArray[np.int32],
+    evidence: NDArray[np.float32],
+    gripper: Mask,
+    config: MaskConfig,
+) -> Mask:
+    """Further parts that touch the gripper and are surely fixed in the camera: a finger divides what it holds."""
+    touching = labels[cv2.dilate(gripper.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0]
+    mean = np.bincount(labels.ravel(), evidence.ravel()) / np.maximum(areas, 1)
+    parts = [k for k in np.unique(touching) if k > 0 and areas[k] >= config.min_area_px and mean[k] > config.sure]
+    return np.isin(labels, parts)
+
+
+def _doubtful_holes(mask: Mask, gripper: Mask, evidence: NDArray[np.float32], config: MaskConfig) -> Mask:
+    """Pixels enclosed by an object (and a little by the gripper) that do not look like the world: patterns of a thing
+    that slips a little."""
+    doubtful = np.zeros_like(mask)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((~(mask | gripper)).astype(np.uint8), connectivity=4)
+    for label in range(1, count):
+        left, top, width, height, _ = stats[label]
+        if left == 0 or top == 0 or left + width == mask.shape[1] or top + height == mask.shape[0]:
+            continue
+        window = (slice(top - 1, top + height + 1), slice(left - 1, left + width + 1))
+        hole = labels[window] == label
+        ring = (cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0) & ~hole
+        if mask[window][ring].mean() > 0.5 and evidence[window][hole].mean() > config.doubtful:
+            doubtful[window] |= hole
+    return doubtful
 
 
 def visible_at(
-    found: ObjectMask,
+    mask: Mask,
     clip: ClipImages,
     color: NDArray[np.uint8],
     depth: NDArray[np.float32],
     gripper: Mask,
     config: MaskConfig,
 ) -> Mask:
-    """What the frame in which the hold begins, with colour [H, W, 3] and depth [H, W], shows of a held object.
+    """What one frame of a clip, with colour [H, W, 3] and depth [H, W], shows of the mask [H, W] of a held object.
 
-    Not where it measures something nearer than the object usually is, nor where its colours are those of the world
-    and not those of the object; and with the outline that this frame shows, since what is held settles in the hand.
+    Not where it measures something nearer than the object usually is, nor where something unmeasured covers it;
+    and with the outline that this frame shows, since what is held settles in the hand.
     """
-    if not found.mask.any():
-        return found.mask
+    if not mask.any():
+        return mask
     usual = median_depth(clip.depths)
     nearer = (depth > 0) & (usual > 0) & (usual - depth > config.same_surface_m)
-    hidden = nearer | (found.evidence.at_start < -config.threshold)
-    shown = found.mask & ~_morph(hidden, cv2.MORPH_OPEN, config.open_px)
+    shown = mask & ~_morph(nearer, cv2.MORPH_OPEN, config.open_px)
+    shown &= ~_covered(shown, clip, color, config)
     return follow_edges(shown, color, ~gripper, config.outline)
+
+
+def _covered(mask: Mask, clip: ClipImages, color: NDArray[np.uint8], config: MaskConfig) -> Mask:
+    """Broad parts of a mask that look other than in the rest of the hold.
+
+    Something stands before the object there, too near for its depth to be measured. A thing that slips changes along
+    its patterns and outlines only, one that turns in the hand changes in most places.
+    """
+    others = [clip.colors[int(part * len(clip.colors))] for part in (0.35, 0.5, 0.65)]
+    difference = np.min([cv2.absdiff(color, other).mean(axis=-1) for other in others], axis=0)
+    changed = _morph(mask & (difference > config.changed_color), cv2.MORPH_OPEN, config.covered_px)
+    return changed if changed.sum() < config.covered_share * mask.sum() else np.zeros_like(mask)
 
 
 def median_depth(depths: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
