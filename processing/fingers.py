@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -65,26 +66,27 @@ def visible_gripper(
 
 
 def looks_like_gripper(
-    color: NDArray[np.uint8],
+    colors: Sequence[NDArray[np.uint8]],
     look: GripperLook,
     camera: PinholeCamera,
     T_camera_fingertip: NDArray[np.float64],
     opening_m: float,
     tolerance: float,
 ) -> Mask:
-    """Where a frame's colours [H, W, 3] are those that the gripper had, its fingers moved to another opening.
+    """Where at least half of some frames have the colours [H, W, 3] that the gripper had, its fingers moved.
 
     Stereo has no depth so near: of what is between the fingers and the camera, colours alone may tell. ``tolerance``
     in grey levels. Beside the gripper, each place is compared with itself.
     """
     depth, slides = gripper_surface(camera, T_camera_fingertip, opening_m)
     moves = slides != 0
-    points = camera.points(np.where(moves, depth, 1.0).astype(np.float32))[moves]
-    at_fingertip = transform(inverse(T_camera_fingertip), points.astype(np.float64))
+    points = camera.unproject(np.argwhere(moves)[:, ::-1].astype(np.float64), depth[moves])
+    at_fingertip = transform(inverse(T_camera_fingertip), points)
     at_fingertip[:, 0] += slides[moves] * (look.opening_m - opening_m)
     v, u = np.mgrid[: camera.height, : camera.width].astype(np.float32)
     there = camera.project(transform(T_camera_fingertip, at_fingertip)).astype(np.float32)
     u[moves], v[moves] = there[:, 0], there[:, 1]
     expected = cv2.remap(look.color, u, v, cv2.INTER_LINEAR)
-    alike = cv2.absdiff(color, expected).mean(axis=-1) < tolerance
+    alike = np.sum([cv2.absdiff(color, expected).mean(axis=-1) < tolerance for color in colors], axis=0)
+    alike = 2 * alike >= len(colors)
     return cv2.morphologyEx(alike.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) > 0

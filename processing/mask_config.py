@@ -29,12 +29,12 @@ class MaskConfig:
     coarse_suspect: float = 0.1  # above this it is not taken for the world
     threshold: float = 0.9  # of the score against the world behind
     sure: float = 2.0  # and above this a pixel surely belongs to it
-    doubtful: float = 0.45  # and above this what an object encloses belongs to it
+    doubtful: float = 0.3  # and above this what an object encloses belongs to it
     unseen: float = 1.5  # how much what was never seen of the world would differ from what is there
     typical_share: float = 0.6  # of the frames, those that speak most for an object: it slips, or is hidden, in others
     changed_color: float = 14.0  # grey levels by which a thing that is covered looks other than in the rest of the hold
     covered_px: int = 15  # narrower than this nothing covers it
-    covered_share: float = 0.5  # where more of it looks other, it is the thing itself that has turned
+    beside_px: int = 25  # so far around an object the colours of what may cover it are looked for
     open_px: int = 5
     close_px: int = 3
     bridge_px: int = 15  # gaps of coarse masks

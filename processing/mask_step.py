@@ -17,7 +17,7 @@ from processing.ego_motion import ClipImages
 from processing.fingers import GripperLook, looks_like_gripper, visible_gripper
 from processing.ignored import IgnoreConfig, Ignored, openings_at_frames, readout_of, views
 from processing.mask_config import MaskConfig
-from processing.masks import ObjectMask, median_depth, object_mask, static_mask, visible_at
+from processing.masks import ObjectMask, median_depth, middle_colors, object_mask, static_mask, visible_at
 from processing.steps import Found
 from processing.tracking.keyframe_tracker import KeyframeTracker, TrackerConfig
 from wildgrasp.rig import MAX_OPENING_M, gripper_mask
@@ -127,7 +127,8 @@ def _find_held(
         camera, T_camera_fingertip, width, median_depth(clip.depths), masks.finger_margin_px
     )
     if look is not None:
-        gripper &= looks_like_gripper(at_grasp.color, look, camera, T_camera_fingertip, width, masks.finger_color)
+        colors = [at_grasp.color, *middle_colors(clip)]
+        gripper &= looks_like_gripper(colors, look, camera, T_camera_fingertip, width, masks.finger_color)
     expected = learned | gripper_mask(camera, T_camera_fingertip, width, config.ignore.margin_px // 2)
     fingertip_px = camera.project(T_camera_fingertip[:3, 3])
     found = object_mask(clip, camera, expected, gripper, fingertip_px, masks)

@@ -80,7 +80,7 @@ def object_mask(
     if not reached:
         return ObjectMask(nothing, 0.0, "nothing near the fingertips moved with the camera")
     mask = labels == max(reached, key=lambda k: stats[k, cv2.CC_STAT_AREA])
-    mask |= _beyond_fingers(labels, stats[:, cv2.CC_STAT_AREA], evidence, gripper, config)
+    mask |= _beyond_fingers(labels, stats[:, cv2.CC_STAT_AREA], evidence, expected, config)
     mask = _morph(mask, cv2.MORPH_CLOSE, config.close_px) & ~gripper
     mask |= _doubtful_holes(mask, gripper, evidence, config)
     return ObjectMask(mask, float(evidence[mask].mean()), "ok")
@@ -89,30 +89,38 @@ def object_mask(
 def _colored_like_world(
     color: NDArray[np.uint8], evidence: NDArray[np.float32], seen: Mask, found: Mask, config: MaskConfig
 ) -> Mask:
-    """Pixels [H, W] with a colour that is more frequent in the world around than in what surely is the object.
+    """Pixels [H, W] with a colour that is more frequent in the world around than in what surely is the object."""
+    sure = color[found & seen & (evidence > config.sure)]
+    return _frequency(color, color[seen & (evidence < 0)]) > _frequency(color, sure)
 
-    Colours are counted in cells of 16 levels, blurred by one.
-    """
-    cells = color >> 4
-    likely = []
-    for sure in (found & seen & (evidence > config.sure), seen & (evidence < 0)):
-        counts = np.zeros((16, 16, 16))
-        np.add.at(counts, tuple(cells[sure].T), 1.0)
-        likely.append(gaussian_filter(counts, 1.0) / max(sure.sum(), 1))
-    return (likely[1] > likely[0])[tuple(np.moveaxis(cells, -1, 0))]
+
+def _frequency(color: NDArray[np.uint8], among: NDArray[np.uint8]) -> Array:
+    """How frequent each pixel's colour [H, W, 3] is among others [K, 3], counted in cells of 16 levels, blurred by
+    one."""
+    counts = np.bincount((among >> 4).astype(np.int64) @ [256, 16, 1], minlength=4096).reshape(16, 16, 16)
+    share = gaussian_filter(counts / max(len(among), 1), 1.0)
+    return share.ravel()[(color >> 4).astype(np.int64) @ [256, 16, 1]]
 
 
 def _beyond_fingers(
     labels: NDArray[np.int32],
     areas: NDArray[np.int32],
     evidence: NDArray[np.float32],
-    gripper: Mask,
+    expected: Mask,
     config: MaskConfig,
 ) -> Mask:
-    """Further parts that touch the gripper and are surely fixed in the camera: a finger divides what it holds."""
-    touching = labels[cv2.dilate(gripper.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0]
-    mean = np.bincount(labels.ravel(), evidence.ravel()) / np.maximum(areas, 1)
-    parts = [k for k in np.unique(touching) if k > 0 and areas[k] >= config.min_area_px and mean[k] > config.sure]
+    """Further parts that touch the gripper and are surely fixed in the camera: a finger divides what it holds.
+
+    Not where the gripper itself is expected, which may look other than before.
+    """
+    touching = labels[cv2.dilate(expected.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0]
+    beside = np.bincount(labels[~expected], minlength=len(areas)) / areas
+    mean = np.bincount(labels.ravel(), evidence.ravel()) / areas
+    parts = [
+        k
+        for k in np.unique(touching)
+        if k > 0 and areas[k] >= config.min_area_px and mean[k] > config.sure and beside[k] > 0.5
+    ]
     return np.isin(labels, parts)
 
 
@@ -156,15 +164,27 @@ def visible_at(
 
 
 def _covered(mask: Mask, clip: ClipImages, color: NDArray[np.uint8], config: MaskConfig) -> Mask:
-    """Broad parts of a mask that look other than in the rest of the hold.
+    """Broad parts of a mask that look other than in the rest of the hold, in colours from beside the mask.
 
-    Something stands before the object there, too near for its depth to be measured. A thing that slips changes along
-    its patterns and outlines only, one that turns in the hand changes in most places.
+    Something stands before the object there, too near for its depth to be measured. A thing that has slipped or turned
+    shows colours of its own.
     """
-    others = [clip.colors[int(part * len(clip.colors))] for part in (0.35, 0.5, 0.65)]
-    difference = np.min([cv2.absdiff(color, other).mean(axis=-1) for other in others], axis=0)
+    middle = middle_colors(clip)
+    difference = np.min([cv2.absdiff(color, other).mean(axis=-1) for other in middle], axis=0)
     changed = _morph(mask & (difference > config.changed_color), cv2.MORPH_OPEN, config.covered_px)
-    return changed if changed.sum() < config.covered_share * mask.sum() else np.zeros_like(mask)
+    if not changed.any():
+        return changed
+    beside = cv2.dilate(mask.astype(np.uint8), np.ones((2 * config.beside_px + 1,) * 2, np.uint8)) > 0
+    foreign = _frequency(color, color[beside & ~mask]) > _frequency(color, middle[1][mask])
+    _, labels = cv2.connectedComponents(changed.astype(np.uint8))
+    share = np.bincount(labels.ravel(), foreign.ravel()) / np.bincount(labels.ravel())
+    share[0] = 0
+    return (share > 0.5)[labels]
+
+
+def middle_colors(clip: ClipImages) -> list[NDArray[np.uint8]]:
+    """Three frames from the middle of a clip, when what is held has settled and is in the air."""
+    return [clip.colors[int(part * len(clip.colors))] for part in (0.35, 0.5, 0.65)]
 
 
 def median_depth(depths: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
