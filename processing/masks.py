@@ -82,7 +82,7 @@ def object_mask(
     mask = labels == max(reached, key=lambda k: stats[k, cv2.CC_STAT_AREA])
     mask |= _beyond_fingers(labels, stats[:, cv2.CC_STAT_AREA], evidence, expected, config)
     mask = _morph(mask, cv2.MORPH_CLOSE, config.close_px) & ~gripper
-    mask |= _doubtful_holes(mask, gripper, evidence, config)
+    mask |= _doubtful_holes(mask, gripper, evidence, seen, config)
     return ObjectMask(mask, float(evidence[mask].mean()), "ok")
 
 
@@ -124,9 +124,9 @@ def _beyond_fingers(
     return np.isin(labels, parts)
 
 
-def _doubtful_holes(mask: Mask, gripper: Mask, evidence: NDArray[np.float32], config: MaskConfig) -> Mask:
-    """Pixels enclosed by an object (and a little by the gripper) that do not look like the world: patterns of a thing
-    that slips a little."""
+def _doubtful_holes(mask: Mask, gripper: Mask, evidence: NDArray[np.float32], seen: Mask, config: MaskConfig) -> Mask:
+    """Pixels enclosed by an object (and a little by the gripper) that do not look like the world, or where the world
+    was never seen: patterns of a thing that slips a little."""
     doubtful = np.zeros_like(mask)
     count, labels, stats, _ = cv2.connectedComponentsWithStats((~(mask | gripper)).astype(np.uint8), connectivity=4)
     for label in range(1, count):
@@ -136,7 +136,9 @@ def _doubtful_holes(mask: Mask, gripper: Mask, evidence: NDArray[np.float32], co
         window = (slice(top - 1, top + height + 1), slice(left - 1, left + width + 1))
         hole = labels[window] == label
         ring = (cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0) & ~hole
-        if mask[window][ring].mean() > 0.5 and evidence[window][hole].mean() > config.doubtful:
+        enclosed = mask[window][ring].mean()
+        unlike_world = evidence[window][hole].mean() > config.doubtful
+        if (enclosed > 0.5 and unlike_world) or (enclosed > 0.9 and not seen[window][hole].any()):
             doubtful[window] |= hole
     return doubtful
 
