@@ -29,6 +29,7 @@ class MaskConfig:
     coarse_suspect: float = 0.1  # above this it is not taken for the world
     threshold: float = 0.9  # of the score against the world behind
     sure: float = 2.0  # and above this a pixel surely belongs to it
+    clearly: float = 3.0  # so many times as frequent a colour tells, where the world behind was never seen
     doubtful: float = 0.3  # and above this what an object encloses belongs to it
     unseen: float = 1.5  # how much what was never seen of the world would differ from what is there
     typical_share: float = 0.6  # of the frames, those that speak most for an object: it slips, or is hidden, in others

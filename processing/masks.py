@@ -89,9 +89,10 @@ def object_mask(
 def _colored_like_world(
     color: NDArray[np.uint8], evidence: NDArray[np.float32], seen: Mask, found: Mask, config: MaskConfig
 ) -> Mask:
-    """Pixels [H, W] with a colour that is more frequent in the world around than in what surely is the object."""
+    """Pixels [H, W] with a colour that is clearly more frequent in the world around than in what surely is the
+    object."""
     sure = color[found & seen & (evidence > config.sure)]
-    return _frequency(color, color[seen & (evidence < 0)]) > _frequency(color, sure)
+    return _frequency(color, color[seen & (evidence < 0)]) > config.clearly * _frequency(color, sure)
 
 
 def _frequency(color: NDArray[np.uint8], among: NDArray[np.uint8]) -> Array:
