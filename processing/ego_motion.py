@@ -43,7 +43,8 @@ def coarse(clip: ClipImages, camera: PinholeCamera) -> tuple[ClipImages, Pinhole
 
 def pick(image: NDArray) -> NDArray:
     """Every fourth pixel [H / 4, W / 4] of an image [H, W]."""
-    return np.ascontiguousarray(image[COARSE // 2 :: COARSE, COARSE // 2 :: COARSE])
+    height, width = image.shape[0] // COARSE, image.shape[1] // COARSE
+    return np.ascontiguousarray(image[COARSE // 2 :: COARSE, COARSE // 2 :: COARSE][:height, :width])
 
 
 def coarse_score(

@@ -98,10 +98,10 @@ def _learn_gripper(
     learned = static_mask(clip, session.camera, outline, config.masks)
     openings = ignored.openings[list(approach)]
     still = [f for f, opening in zip(approach, openings, strict=True) if opening > openings.max() - LOOK_OPENING]
-    if len(still) < LOOK_FRAMES:
+    rows = np.flatnonzero((outline | learned).any(axis=1))
+    if len(still) < LOOK_FRAMES or len(rows) == 0:
         return learned, None
     some = np.array(still)[np.linspace(0, len(still) - 1, LOOK_FRAMES).astype(int)]
-    rows = np.flatnonzero((outline | learned).any(axis=1))
     color = np.zeros((*outline.shape, 3), np.uint8)
     pictures = [session.frame(int(f)).color[rows[0] :] for f in some]
     color[rows[0] :] = np.sort(pictures, axis=0)[LOOK_FRAMES // 2]
