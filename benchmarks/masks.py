@@ -88,12 +88,13 @@ def summary(rows: list[Row]) -> dict[str, float]:
 
 def _table(rows: list[Row]) -> Table:
     table = Table(title="Masks of held objects, and of the gripper")
-    for heading in ("take", "attempt", "object", "table", "IoU", "boundary F", "gripper IoU", "covered", "ms"):
-        table.add_column(heading)
+    for heading in ("take", "object", "table", "IoU", "boundary F", "gripper", "covered", "ms"):
+        table.add_column(heading, no_wrap=True)
     for r in rows:
         shares = (r.object_iou, r.boundary_f, r.gripper_iou, r.gripper_covered)
         ms = "" if np.isnan(r.mask_ms) else f"{r.mask_ms:.0f}"
-        table.add_row(r.take, str(r.attempt), r.kind, r.table, *(f"{x:.3f}" for x in shares), ms)
+        name = f"{r.take.removeprefix('take_')}.{r.attempt}"
+        table.add_row(name, r.kind, r.table, *(f"{x:.3f}" for x in shares), ms)
     return table
 
 
