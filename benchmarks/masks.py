@@ -87,13 +87,13 @@ def summary(rows: list[Row]) -> dict[str, float]:
 
 
 def _table(rows: list[Row]) -> Table:
-    table = Table(title="Masks of held objects, and of the gripper")
-    for heading in ("take", "object", "table", "IoU", "boundary F", "gripper", "covered", "ms"):
+    table = Table(title="Masks of held objects (IoU, F-score of the outline) and of the gripper (IoU, share covered)")
+    for heading in ("take", "object", "table", "IoU", "outline", "gripper", "covered", "ms"):
         table.add_column(heading, no_wrap=True)
     for r in rows:
         shares = (r.object_iou, r.boundary_f, r.gripper_iou, r.gripper_covered)
         ms = "" if np.isnan(r.mask_ms) else f"{r.mask_ms:.0f}"
-        name = f"{r.take.removeprefix('take_')}.{r.attempt}"
+        name = f"{int(r.take[-6:])}.{r.attempt}"
         table.add_row(name, r.kind, r.table, *(f"{x:.3f}" for x in shares), ms)
     return table
 

@@ -26,7 +26,6 @@ from wildgrasp.sessions.session import Session, SessionEdit
 
 Mask = NDArray[np.bool_]
 
-LEAST_TRACKED = 0.3  # of a hold's frames: fewer do not tell what is held
 LOOK_FRAMES = 9  # of the approach show what the gripper looks like
 LOOK_OPENING = 0.02  # within which the fingers stand still in them
 
@@ -118,10 +117,9 @@ def _find_held(
     config: MaskStepConfig,
 ) -> _Held:
     camera, T_camera_fingertip, masks = session.camera, session.T_camera_fingertip, config.masks
-    frames = _sample(session, attempt.hold, config.clips)
-    clip = _rough_clip(session, ignored, frames, config.tracker)
+    clip = _rough_clip(session, ignored, _sample(session, attempt.hold, config.clips), config.tracker)
     nothing = np.zeros_like(learned)
-    if len(clip.depths) < LEAST_TRACKED * len(frames):
+    if not clip.depths:
         return _Held(ObjectMask(nothing, 0.0, "tracking was lost while it was held"), nothing)
     at_grasp = session.frame(attempt.frame_grasp)
     width = MAX_OPENING_M * (1.0 if attempt.opening is None else attempt.opening)
