@@ -1,4 +1,4 @@
-"""The constants of the masks: one set for all recordings, found on simulated takes other than those that are scored."""
+"""The constants of the masks: one set for all recordings, found on simulated takes (see docs/processing.md)."""
 
 from __future__ import annotations
 
