@@ -9,12 +9,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import mujoco
+import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from digital_twin.demonstrator.simulate import SimulateConfig, record_takes, take_folder
+from digital_twin.demonstrator.handheld import CAMERA, build_handheld_scene, place_hand
+from digital_twin.demonstrator.simulate import SimulateConfig, record_takes, take_config, take_folder
 from digital_twin.demonstrator.truth import load_truth
-from wildgrasp.geometry import from_vector
+from digital_twin.world.d415 import D415
+from digital_twin.world.gripper_model import GRIPPER_GROUP
+from digital_twin.world.objects import quaternion
+from wildgrasp.geometry import from_vector, inverse
+from wildgrasp.rig import NOMINAL_T_FINGERTIP_CAMERA
 from wildgrasp.sessions.session import Session
 
 PLAIN_EVERY = 5  # one table in so many is plain: where trackers fail
@@ -24,15 +31,20 @@ PLAIN_EVERY = 5  # one table in so many is plain: where trackers fail
 class Take:
     path: Path
     truth: dict[str, NDArray]
+    config: SimulateConfig
 
     def T_world_camera(self) -> NDArray:
         """Exact camera poses [N, 4, 4] of the session's frames."""
         return from_vector(self.truth["T_world_camera"])[: len(self)]
 
     @property
+    def number(self) -> int:
+        return int(self.path.name[-6:])
+
+    @property
     def table(self) -> str:
         """patterned | plain"""
-        return "plain" if int(self.path.name[-6:]) % PLAIN_EVERY == PLAIN_EVERY - 1 else "patterned"
+        return "plain" if self.number % PLAIN_EVERY == PLAIN_EVERY - 1 else "patterned"
 
     def __len__(self) -> int:
         with Session(self.path) as session:
@@ -46,4 +58,42 @@ def takes(folder: Path, count: int, seed: int, picks: int = 1) -> Iterator[Take]
         Console(stderr=True).print(f"recorded {made.path.name}: {made.frames} frames")
     for number in range(count):
         path = take_folder(folder, seed, number)
-        yield Take(path, load_truth(path.with_name(path.name + ".truth.npz")))
+        yield Take(path, load_truth(path.with_name(path.name + ".truth.npz")), config)
+
+
+class TakeScene:
+    """A take's kitchen built again, to look at any of its frames with exact eyes."""
+
+    def __init__(self, take: Take) -> None:
+        performance = take_config(take.config, take.number).performance
+        scene = build_handheld_scene(performance.seed, performance.handheld)
+        self._names = scene.object_names
+        self._model, self._data = scene.model, mujoco.MjData(scene.model)
+        self._camera = D415(scene.model, CAMERA, noise=False)
+        self._T_world_tip = take.T_world_camera() @ inverse(NOMINAL_T_FINGERTIP_CAMERA)
+        self._T_world_object = from_vector(take.truth["T_world_object"])
+        self._opening_m = take.truth["opening_m"]
+
+    def object_mask(self, frame: int, number: int) -> NDArray[np.bool_]:
+        """Pixels [H, W] of an object that a frame shows."""
+        self._go_to(frame)
+        return self._camera.body_mask(self._data, self._names[number])
+
+    def gripper_mask(self, frame: int) -> NDArray[np.bool_]:
+        """Pixels [H, W] of the gripper that a frame shows."""
+        self._go_to(frame)
+        ids = self._camera.geom_ids(self._data)
+        return (ids >= 0) & (self._model.geom_group[np.maximum(ids, 0)] == GRIPPER_GROUP)
+
+    def __enter__(self) -> TakeScene:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._camera.close()
+
+    def _go_to(self, frame: int) -> None:
+        place_hand(self._model, self._data, self._T_world_tip[frame], float(self._opening_m[frame]))
+        for name, T in zip(self._names, self._T_world_object[frame], strict=True):
+            joint = self._data.joint(name)
+            joint.qpos[:3], joint.qpos[3:] = T[:3, 3], quaternion(T)
+        mujoco.mj_forward(self._model, self._data)

@@ -26,6 +26,7 @@ class IgnoreConfig:
     object_margin_px: int = 4
     release_s: float = 0.5  # so long after the button was released the fingers may still hold it
     hold_gate_m: float = 0.06  # while something unseen is held: ignore what is less than this beyond the fingertips
+    hold_reach_m: float = 0.12  # and no further beside them: what is there shows the world that tracking needs
 
 
 @dataclass
@@ -33,7 +34,8 @@ class Ignored:
     """Ignore masks of a session's frames.
 
     ``static`` is the session-wide gripper mask, ``objects`` maps an attempt's number to the mask of what it held. While
-    something may be held whose mask is not known (yet), everything up to just beyond the fingertips is ignored instead.
+    something may be held whose mask is not known (yet), everything near the fingertips is ignored instead, up to just
+    beyond them.
     """
 
     camera: PinholeCamera
@@ -48,6 +50,7 @@ class Ignored:
     def __post_init__(self) -> None:
         self._silhouettes: dict[int, Mask] = {}
         self._objects = {n: _grow(m, self.config.object_margin_px) for n, m in self.objects.items()}
+        self._around_fingertips = self._within_reach()
         self._holder: dict[int, int] = {}
         for a in self.attempts:
             start = np.searchsorted(self.times_ns, a.t_press_ns)
@@ -64,7 +67,15 @@ class Ignored:
             return mask
         if attempt in self._objects:
             return mask | self._objects[attempt]
-        return mask | (depth < self.T_camera_fingertip[2, 3] + self.config.hold_gate_m)
+        return mask | (self._around_fingertips & (depth < self.T_camera_fingertip[2, 3] + self.config.hold_gate_m))
+
+    def _within_reach(self) -> Mask | None:
+        if self.T_camera_fingertip is None:
+            return None
+        tip = self.T_camera_fingertip[:3, 3]
+        column, row = self.camera.project(tip)
+        v, u = np.mgrid[: self.camera.height, : self.camera.width]
+        return np.hypot(u - column, v - row) < self.config.hold_reach_m * self.camera.fx / tip[2]
 
     def gripper(self, opening: float) -> Mask:
         """The gripper at an opening: its outline and the session-wide mask."""

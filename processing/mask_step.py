@@ -13,24 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processing.attempts import Attempt
-from processing.fingers import visible_gripper
+from processing.ego_motion import ClipImages
+from processing.fingers import GripperLook, looks_like_gripper, visible_gripper
 from processing.ignored import IgnoreConfig, Ignored, openings_at_frames, readout_of, views
-from processing.masks import (
-    ClipImages,
-    MaskConfig,
-    ObjectMask,
-    median_depth,
-    object_mask,
-    static_mask,
-    visible_at,
-)
+from processing.mask_config import MaskConfig
+from processing.masks import ObjectMask, median_depth, middle_colors, object_mask, static_mask, visible_at
 from processing.steps import Found
 from processing.tracking.keyframe_tracker import KeyframeTracker, TrackerConfig
-from wildgrasp.rig import MAX_OPENING_M
+from wildgrasp.rig import MAX_OPENING_M, gripper_mask
 from wildgrasp.sessions.blobs import BlobRef
 from wildgrasp.sessions.session import Session, SessionEdit
 
 Mask = NDArray[np.bool_]
+
+LOOK_FRAMES = 9  # of the approach show what the gripper looks like
+LOOK_OPENING = 0.02  # within which the fingers stand still in them
 
 
 @dataclass(frozen=True)
@@ -66,13 +63,14 @@ def find_session_masks(
     openings = openings_at_frames(session)
     ignored = Ignored(session.camera, session.T_camera_fingertip, attempts, session.times_ns, openings, config.ignore)
     outline = ignored.gripper(1.0)
-    learned = _learn_gripper(session, attempts, ignored, outline, config) & ~outline
+    learned, look = _learn_gripper(session, attempts, ignored, outline, config)
+    learned &= ~outline
     ignored = replace(ignored, static=outline | learned)
     held: dict[int, _Held] = {}
     for n, attempt in enumerate(attempts):
         on_fraction((n + 1) / (len(attempts) + 1))
         if attempt.outcome != "empty":
-            held[attempt.number] = _find_held(session, attempt, ignored, learned, config)
+            held[attempt.number] = _find_held(session, attempt, ignored, learned, look, config)
 
     def write(edit: SessionEdit) -> None:
         clear_masks(edit)
@@ -92,26 +90,49 @@ def find_session_masks(
 
 def _learn_gripper(
     session: Session, attempts: Sequence[Attempt], ignored: Ignored, outline: Mask, config: MaskStepConfig
-) -> Mask:
-    """What the pictures before the first grasp show to be fixed in the camera, next to the expected outline."""
+) -> tuple[Mask, GripperLook | None]:
+    """What the pictures before the first grasp show to be fixed in the camera, next to the expected outline; and what
+    the gripper looks like there: the median over some frames, behind which the world moves."""
     approach = _approach_frames(session, attempts, config.clips)
     clip = _rough_clip(session, ignored, approach, config.tracker)
-    return static_mask(clip, session.camera, outline, config.masks)
+    learned = static_mask(clip, session.camera, outline, config.masks)
+    openings = ignored.openings[list(approach)]
+    still = [f for f, opening in zip(approach, openings, strict=True) if opening > openings.max() - LOOK_OPENING]
+    rows = np.flatnonzero((outline | learned).any(axis=1))
+    if len(still) < LOOK_FRAMES or len(rows) == 0:
+        return learned, None
+    some = np.array(still)[np.linspace(0, len(still) - 1, LOOK_FRAMES).astype(int)]
+    color = np.zeros((*outline.shape, 3), np.uint8)
+    pictures = [session.frame(int(f)).color[rows[0] :] for f in some]
+    color[rows[0] :] = np.sort(pictures, axis=0)[LOOK_FRAMES // 2]
+    return learned, GripperLook(color, float(openings.max()) * MAX_OPENING_M)
 
 
-def _find_held(session: Session, attempt: Attempt, ignored: Ignored, learned: Mask, config: MaskStepConfig) -> _Held:
+def _find_held(
+    session: Session,
+    attempt: Attempt,
+    ignored: Ignored,
+    learned: Mask,
+    look: GripperLook | None,
+    config: MaskStepConfig,
+) -> _Held:
+    camera, T_camera_fingertip, masks = session.camera, session.T_camera_fingertip, config.masks
     clip = _rough_clip(session, ignored, _sample(session, attempt.hold, config.clips), config.tracker)
     nothing = np.zeros_like(learned)
     if not clip.depths:
         return _Held(ObjectMask(nothing, 0.0, "tracking was lost while it was held"), nothing)
-    T_camera_fingertip = session.T_camera_fingertip
-    width = MAX_OPENING_M * (1.0 if attempt.opening is None else attempt.opening)
-    margin = config.masks.finger_margin_px
-    fingers = visible_gripper(session.camera, T_camera_fingertip, width, median_depth(clip.depths), margin)
-    fingertip_px = session.camera.project(T_camera_fingertip[:3, 3])
-    found = object_mask(clip, session.camera, fingers | learned, fingertip_px, config.masks)
     at_grasp = session.frame(attempt.frame_grasp)
-    return _Held(found, visible_at(found.mask, clip, at_grasp.depth, config.masks))
+    width = MAX_OPENING_M * (1.0 if attempt.opening is None else attempt.opening)
+    gripper = learned | visible_gripper(
+        camera, T_camera_fingertip, width, median_depth(clip.depths), masks.finger_margin_px
+    )
+    if look is not None:
+        colors = [at_grasp.color, *middle_colors(clip)]
+        gripper &= looks_like_gripper(colors, look, camera, T_camera_fingertip, width, masks.finger_color)
+    expected = learned | gripper_mask(camera, T_camera_fingertip, width, config.ignore.margin_px // 2)
+    fingertip_px = camera.project(T_camera_fingertip[:3, 3])
+    found = object_mask(clip, camera, expected, gripper, fingertip_px, masks)
+    return _Held(found, visible_at(found.mask, clip, at_grasp.color, at_grasp.depth, gripper, masks))
 
 
 def _approach_frames(session: Session, attempts: Sequence[Attempt], config: ClipConfig) -> range:

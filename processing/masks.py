@@ -1,8 +1,8 @@
 """What moves with the camera instead of with the world: the gripper, and the thing that it holds.
 
 Gripper: its known shape seen through the calibration (wildgrasp.rig), and what the pictures themselves say. Object:
-pixels that are explained better as fixed in the camera than as fixed in the world while something is held (ego-motion
-likelihood ratio).
+what was fixed in the camera while something was held (ego_motion.py, behind.py), is not the gripper (fingers.py), and
+is near the fingertips; its outline in one frame is where that frame's colours change (outline.py).
 """
 
 from __future__ import annotations
@@ -13,46 +13,16 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
+from processing.behind import object_evidence
+from processing.ego_motion import ClipImages, coarse_score
+from processing.mask_config import MaskConfig
+from processing.outline import follow_edges
 from wildgrasp.geometry import PinholeCamera, inverse, transform
 
 Mask = NDArray[np.bool_]
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class MaskConfig:
-    """One set of constants for all recordings; the threshold is frozen."""
-
-    pair_s: float = 0.5  # time between the two frames of a pair
-    every_s: float = 0.2  # a pair begins this often
-    color_noise: float = 12.0  # grey levels
-    disparity_noise_px: float = 0.36  # three standard deviations of the depth camera's
-    depth_floor_m: float = 0.009
-    same_color: float = 1.0  # in noise units: less is no difference
-    truncate: float = 3.0  # in noise units: beyond, a difference says no more
-    threshold: float = 0.2  # of the mean score per pair
-    open_px: int = 5
-    close_px: int = 15
-    min_area_px: int = 150  # smaller than this nothing is an object
-    min_motion_m: float = 0.015  # pairs with less motion cannot tell the hypotheses apart
-    min_rotation_rad: float = 0.06
-    finger_margin_px: int = 1  # around the closed fingers when they are subtracted from what they hold
-    max_gripper_fraction: float = 0.45  # of the image
-    reach_px: int = 60  # an object touches or nearly touches the fingertips
-    settled_m: float = 0.03  # a thing that is set down settles by less, one that falls is gone by more
-    fallen_share: float = 0.0  # less than this of its surface still there after the release: it fell. 0: not judged
-    same_surface_m: float = 0.015  # carried back, an object's depth must agree this well
-
-
-@dataclass(frozen=True)
-class ClipImages:
-    """n frames with known motion."""
-
-    colors: Sequence[NDArray[np.uint8]]  # [n][H, W, 3] RGB
-    depths: Sequence[NDArray[np.float32]]  # [n][H, W] metres, 0 = none
-    T_world_camera: Array  # [n, 4, 4]
-    times_s: Array  # [n]
 
 
 # --- gripper ----------------------------------------------------------------------------------------------------------
@@ -64,8 +34,8 @@ def static_mask(clip: ClipImages, camera: PinholeCamera, near: Mask | None, conf
     With ``near`` [H, W] (where the gripper is expected), only parts that touch it. All False when the parts cover
     more of the image than any gripper does: then the trajectory is wrong, not the world.
     """
-    score = fixed_in_camera_score(clip, camera, config)
-    found = _clean(score > config.threshold, config)
+    score = cv2.resize(coarse_score(clip, camera, config), (camera.width, camera.height))
+    found = _clean(score > config.coarse_threshold, config)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8))
     keep = np.zeros_like(found)
     for label in range(1, count):
@@ -80,46 +50,144 @@ def static_mask(clip: ClipImages, camera: PinholeCamera, near: Mask | None, conf
 
 @dataclass(frozen=True)
 class ObjectMask:
+    """What was held over a whole hold."""
+
     mask: Mask  # [H, W]; all False when nothing was found
-    score: float  # mean likelihood-ratio score inside, in noise units per pair
+    score: float  # mean evidence inside, in noise units
     reason: str
 
 
 def object_mask(
-    clip: ClipImages, camera: PinholeCamera, gripper: Mask, fingertip_px: Array, config: MaskConfig
+    clip: ClipImages, camera: PinholeCamera, expected: Mask, gripper: Mask, fingertip_px: Array, config: MaskConfig
 ) -> ObjectMask:
-    """Mask of what is held during a clip: fixed in the camera, not the gripper, near the fingertips [2] in pixels."""
-    score = fixed_in_camera_score(clip, camera, config, gripper)
-    if not np.any(score):
-        return ObjectMask(np.zeros_like(gripper), 0.0, "the camera hardly moved while something was held")
-    found = _clean(score > config.threshold, config) & ~gripper
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8))
+    """What is held during a clip: fixed in the camera, not the gripper, near the fingertips [2] in pixels.
+
+    ``expected`` [H, W]: where the gripper is by its shape; ``gripper`` [H, W]: pixels that show it, which are fewer
+    where something stands before it.
+    """
+    nothing = np.zeros_like(gripper)
+    judged = object_evidence(clip, camera, expected, fingertip_px, config)
+    if judged is None:
+        return ObjectMask(nothing, 0.0, "the camera hardly moved while something was held")
+    evidence, seen = judged
+    found = (evidence > config.threshold) & ~gripper
+    found &= seen | ~_colored_like_world(clip.colors[0], evidence, seen, found, config)
+    found = _morph(found, cv2.MORPH_OPEN, config.open_px)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8), connectivity=4)
     v, u = np.mgrid[: camera.height, : camera.width]
-    distance = np.hypot(u - fingertip_px[0], v - fingertip_px[1])
-    near_gripper = cv2.dilate(gripper.astype(np.uint8), _disc(9)) > 0
-    best, best_area = 0, config.min_area_px - 1
+    within = np.hypot(u - fingertip_px[0], v - fingertip_px[1]) < config.reach_px
+    reached = [k for k in np.unique(labels[within]) if k > 0 and stats[k, cv2.CC_STAT_AREA] >= config.min_area_px]
+    if not reached:
+        return ObjectMask(nothing, 0.0, "nothing near the fingertips moved with the camera")
+    mask = labels == max(reached, key=lambda k: stats[k, cv2.CC_STAT_AREA])
+    mask |= _beyond_fingers(labels, stats[:, cv2.CC_STAT_AREA], evidence, expected, config)
+    mask = _morph(mask, cv2.MORPH_CLOSE, config.close_px) & ~gripper
+    mask |= _doubtful_holes(mask, gripper, evidence, seen, config)
+    return ObjectMask(mask, float(evidence[mask].mean()), "ok")
+
+
+def _colored_like_world(
+    color: NDArray[np.uint8], evidence: NDArray[np.float32], seen: Mask, found: Mask, config: MaskConfig
+) -> Mask:
+    """Pixels [H, W] with a colour that is clearly more frequent in the world around than in what surely is the
+    object."""
+    sure = color[found & seen & (evidence > config.sure)]
+    return _frequency(color, color[seen & (evidence < 0)]) > config.clearly * _frequency(color, sure)
+
+
+def _frequency(color: NDArray[np.uint8], among: NDArray[np.uint8]) -> Array:
+    """How frequent each pixel's colour [H, W, 3] is among others [K, 3], counted in cells of 16 levels, blurred by
+    one."""
+    counts = np.bincount((among >> 4).astype(np.int64) @ [256, 16, 1], minlength=4096).reshape(16, 16, 16)
+    share = gaussian_filter(counts / max(len(among), 1), 1.0)
+    return share.ravel()[(color >> 4).astype(np.int64) @ [256, 16, 1]]
+
+
+def _beyond_fingers(
+    labels: NDArray[np.int32],
+    areas: NDArray[np.int32],
+    evidence: NDArray[np.float32],
+    expected: Mask,
+    config: MaskConfig,
+) -> Mask:
+    """Further parts that touch the gripper and are surely fixed in the camera: a finger divides what it holds.
+
+    Not where the gripper itself is expected, which may look other than before.
+    """
+    touching = labels[cv2.dilate(expected.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0]
+    beside = np.bincount(labels[~expected], minlength=len(areas)) / areas
+    mean = np.bincount(labels.ravel(), evidence.ravel()) / areas
+    parts = [
+        k
+        for k in np.unique(touching)
+        if k > 0 and areas[k] >= config.min_area_px and mean[k] > config.sure and beside[k] > 0.5
+    ]
+    return np.isin(labels, parts)
+
+
+def _doubtful_holes(mask: Mask, gripper: Mask, evidence: NDArray[np.float32], seen: Mask, config: MaskConfig) -> Mask:
+    """Pixels enclosed by an object (and a little by the gripper) that do not look like the world, or where the world
+    was never seen: patterns of a thing that slips a little."""
+    doubtful = np.zeros_like(mask)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((~(mask | gripper)).astype(np.uint8), connectivity=4)
     for label in range(1, count):
-        part, area = labels == label, stats[label, cv2.CC_STAT_AREA]
-        reached = distance[part].min() < config.reach_px or np.any(part & near_gripper)
-        if reached and area > best_area:
-            best, best_area = label, area
-    if best == 0:
-        return ObjectMask(np.zeros_like(gripper), 0.0, "nothing near the fingertips moved with the camera")
-    mask = labels == best
-    return ObjectMask(mask, float(score[mask].mean()), "ok")
+        left, top, width, height, _ = stats[label]
+        if left == 0 or top == 0 or left + width == mask.shape[1] or top + height == mask.shape[0]:
+            continue
+        window = (slice(top - 1, top + height + 1), slice(left - 1, left + width + 1))
+        hole = labels[window] == label
+        ring = (cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0) & ~hole
+        enclosed = mask[window][ring].mean()
+        unlike_world = evidence[window][hole].mean() > config.doubtful
+        if (enclosed > 0.5 and unlike_world) or (enclosed > 0.9 and not seen[window][hole].any()):
+            doubtful[window] |= hole
+    return doubtful
 
 
-def visible_at(mask: Mask, clip: ClipImages, depth: NDArray[np.float32], config: MaskConfig) -> Mask:
-    """The part of a clip's mask that a frame with depth [H, W] shows: not where it measures something nearer.
+def visible_at(
+    mask: Mask,
+    clip: ClipImages,
+    color: NDArray[np.uint8],
+    depth: NDArray[np.float32],
+    gripper: Mask,
+    config: MaskConfig,
+) -> Mask:
+    """What one frame of a clip, with colour [H, W, 3] and depth [H, W], shows of the mask [H, W] of a held object.
 
-    What is fixed in the camera has the same depth in all frames, so the clip's median is its surface. Colour is no
-    help: what is lifted and turned is lit from another side.
+    Not where it measures something nearer than the object usually is, nor where something unmeasured covers it;
+    and with the outline that this frame shows, since what is held settles in the hand.
     """
     if not mask.any():
         return mask
     usual = median_depth(clip.depths)
     nearer = (depth > 0) & (usual > 0) & (usual - depth > config.same_surface_m)
-    return _clean(mask & ~nearer, config) & mask
+    shown = mask & ~_morph(nearer, cv2.MORPH_OPEN, config.open_px)
+    shown &= ~_covered(shown, clip, color, config)
+    return follow_edges(shown, color, ~gripper, config.outline)
+
+
+def _covered(mask: Mask, clip: ClipImages, color: NDArray[np.uint8], config: MaskConfig) -> Mask:
+    """Broad parts of a mask that look other than in the rest of the hold, in colours from beside the mask.
+
+    Something stands before the object there, too near for its depth to be measured. A thing that has slipped or turned
+    shows colours of its own.
+    """
+    middle = middle_colors(clip)
+    difference = np.min([cv2.absdiff(color, other).mean(axis=-1) for other in middle], axis=0)
+    changed = _morph(mask & (difference > config.changed_color), cv2.MORPH_OPEN, config.covered_px)
+    if not changed.any():
+        return changed
+    beside = cv2.dilate(mask.astype(np.uint8), np.ones((2 * config.beside_px + 1,) * 2, np.uint8)) > 0
+    foreign = _frequency(color, color[beside & ~mask]) > _frequency(color, middle[1][mask])
+    _, labels = cv2.connectedComponents(changed.astype(np.uint8))
+    share = np.bincount(labels.ravel(), foreign.ravel()) / np.bincount(labels.ravel())
+    share[0] = 0
+    return (share > 0.5)[labels]
+
+
+def middle_colors(clip: ClipImages) -> list[NDArray[np.uint8]]:
+    """Three frames from the middle of a clip, when what is held has settled and is in the air."""
+    return [clip.colors[int(part * len(clip.colors))] for part in (0.35, 0.5, 0.65)]
 
 
 def median_depth(depths: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -184,89 +252,9 @@ def share_still_there(
     return float(np.mean(measured[compared] < expected[compared] + config.settled_m))
 
 
-# --- ego-motion likelihood ratio --------------------------------------------------------------------------------------
-
-
-def fixed_in_camera_score(
-    clip: ClipImages, camera: PinholeCamera, config: MaskConfig, gripper: Mask | None = None
-) -> Array:
-    """Mean over frame pairs of (residual if fixed in the world − residual if fixed in the camera), [H, W].
-
-    Residuals are truncated differences of colour and depth in units of their noise. Positive: moves with the camera.
-    0 where nothing was seen or the camera did not move. What is known to be ``gripper`` [H, W] hides the world behind
-    it.
-    """
-    total = np.zeros((camera.height, camera.width), np.float32)
-    count = np.zeros_like(total)
-    smooth = [cv2.GaussianBlur(c, (5, 5), 0).astype(np.float32) for c in clip.colors]
-    for i, j in _pairs(clip, config):
-        score, seen = _pair_score(i, j, clip, smooth, camera, config, gripper)
-        total += score
-        count += seen
-    return total / np.maximum(count, 1)
-
-
-def _pairs(clip: ClipImages, config: MaskConfig) -> list[tuple[int, int]]:
-    """Pairs of frames about ``pair_s`` apart, both ways in time, between which the camera moved."""
-    pairs, next_s = [], -np.inf
-    for i, t in enumerate(clip.times_s):
-        if t < next_s:
-            continue
-        next_s = t + config.every_s
-        for target in (t + config.pair_s, t - config.pair_s):
-            j = int(np.argmin(np.abs(clip.times_s - target)))
-            T = inverse(clip.T_world_camera[j]) @ clip.T_world_camera[i]
-            angle = np.arccos(np.clip((np.trace(T[:3, :3]) - 1) / 2, -1, 1))
-            if j != i and (np.linalg.norm(T[:3, 3]) > config.min_motion_m or angle > config.min_rotation_rad):
-                pairs.append((i, j))
-    return pairs
-
-
-def _pair_score(
-    i: int, j: int, clip: ClipImages, smooth, camera: PinholeCamera, config: MaskConfig, gripper: Mask | None
-):
-    depth_i, depth_j = clip.depths[i], clip.depths[j]
-    measured = depth_i > 0
-    if not measured.any():
-        return np.zeros_like(depth_i), np.zeros_like(depth_i)
-    # Without depth (too near, mostly) a pixel of the world would be about as far away as the rest of it.
-    z = np.where(measured, depth_i, np.median(depth_i[measured]))
-    T = inverse(clip.T_world_camera[j]) @ clip.T_world_camera[i]
-    there = transform(T, camera.points(z).reshape(-1, 3)).reshape(camera.height, camera.width, 3)
-    there[..., 2] = np.maximum(there[..., 2], 1e-3)
-    pixels = camera.project(there).astype(np.float32)
-    u, v, z_there = pixels[..., 0], pixels[..., 1], there[..., 2]
-    inside = (u > 1) & (u < camera.width - 2) & (v > 1) & (v < camera.height - 2)
-    color_world = _color_residual(cv2.remap(smooth[j], u, v, cv2.INTER_LINEAR), smooth[i], config)
-    color_camera = _color_residual(smooth[j], smooth[i], config)
-    depth_world_seen = cv2.remap(depth_j, u, v, cv2.INTER_NEAREST)
-    depth_world = _depth_residual(depth_world_seen, z_there, camera, config)
-    depth_camera = _depth_residual(depth_j, z, camera, config)
-    by_color = color_world - color_camera
-    # There colour speaks alone, and only for a pixel that looks the same: any guess of its depth makes it differ.
-    guessed = np.where(color_camera < config.same_color, by_color, np.minimum(by_color, 0))
-    score = np.where(measured, by_color + depth_world - depth_camera, guessed)
-    # A place of the world that something nearer hides in the other frame neither agrees nor contradicts.
-    told = inside & ~(measured & (depth_world_seen > 0) & (z_there - depth_world_seen > config.same_surface_m))
-    if gripper is not None:
-        told &= cv2.remap(gripper.astype(np.uint8), u, v, cv2.INTER_NEAREST) == 0
-    return np.where(told, score, 0).astype(np.float32), told.astype(np.float32)
-
-
-def _color_residual(a: NDArray, b: NDArray, config: MaskConfig) -> NDArray:
-    return np.minimum(np.abs(a - b).mean(axis=-1) / config.color_noise, config.truncate)
-
-
-def _depth_residual(measured: NDArray, expected: NDArray, camera: PinholeCamera, config: MaskConfig) -> NDArray:
-    noise = expected**2 / (camera.fx * 0.055) * config.disparity_noise_px + config.depth_floor_m
-    residual = np.minimum(np.abs(measured - expected) / noise, config.truncate)
-    return np.where(measured > 0, residual, 1.0)
-
-
 def _clean(mask: Mask, config: MaskConfig) -> Mask:
-    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((config.open_px,) * 2))
-    return cv2.morphologyEx(opened, cv2.MORPH_CLOSE, np.ones((config.close_px,) * 2)) > 0
+    return _morph(_morph(mask, cv2.MORPH_OPEN, config.open_px), cv2.MORPH_CLOSE, config.bridge_px)
 
 
-def _disc(diameter: int) -> NDArray[np.uint8]:
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (diameter, diameter))
+def _morph(mask: Mask, operation: int, size_px: int) -> Mask:
+    return cv2.morphologyEx(mask.astype(np.uint8), operation, np.ones((size_px, size_px), np.uint8)) > 0

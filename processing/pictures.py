@@ -36,7 +36,7 @@ def mask_overlay(color: NDArray[np.uint8], gripper: Mask | None, held: Mask | No
         if mask is None or not mask.any():
             continue
         picture[mask] = (0.55 * picture[mask] + 0.45 * np.array(tint)).astype(np.uint8)
-        outline, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        outline, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(picture, outline, -1, tint, 2)
     return picture
 

@@ -12,8 +12,8 @@ import cv2
 from processing.accuracy import Accuracy
 from processing.attempts import AttemptConfig
 from processing.ignored import IgnoreConfig
+from processing.mask_config import MaskConfig
 from processing.mask_step import ClipConfig, MaskStepConfig, find_session_masks
-from processing.masks import MaskConfig
 from processing.quality import Verdict, judge
 from processing.report import REPORT_NAME, write_report
 from processing.session_steps import (
@@ -104,7 +104,7 @@ def pipeline_steps(config: ProcessConfig) -> list[Step]:
 
     return [
         Step("attempts", "5", config.attempts, (), run_attempts),
-        Step("masks", "7", masks, ("attempts",), run_masks),
+        Step("masks", "8", masks, ("attempts",), run_masks),
         Step("tracking", "3", tracking, ("attempts", "masks"), run_tracking),
         Step("grasps", "3", config.masks, ("attempts", "masks", "tracking"), run_grasps),
         Step("report", "3", None, ("attempts", "masks", "tracking", "grasps"), lambda session, tell: _page(session)),

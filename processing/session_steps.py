@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from processing.accuracy import compare_poses
 from processing.attempts import Attempt, AttemptConfig, find_attempts
 from processing.ignored import IgnoreConfig, Ignored, openings_at_frames, readout_of, views
+from processing.mask_config import MaskConfig
 from processing.mask_step import Mask, insert_mask, read_masks
-from processing.masks import MaskConfig, carry_to, share_still_there
+from processing.masks import carry_to, share_still_there
 from processing.steps import Found
 from processing.tracking.keyframe_tracker import TrackerConfig
 from processing.tracking.methods import make_tracker

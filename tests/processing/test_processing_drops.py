@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from rendered_clip import box, draw
 
-from processing.masks import MaskConfig, share_still_there
+from processing.mask_config import MaskConfig
+from processing.masks import share_still_there
 from wildgrasp.geometry import pose
 
 CONFIG = MaskConfig(fallen_share=0.3)

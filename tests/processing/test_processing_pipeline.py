@@ -23,7 +23,7 @@ from wildgrasp.sessions.session import Poses, Session
 from wildgrasp.sessions.writer import SessionWriter
 
 TABLES = ("attempts", "masks", "poses", "steps")
-SMALL = replace(ProcessConfig(), masks=replace(ProcessConfig().masks, close_px=9, min_area_px=60, reach_px=30))
+SMALL = replace(ProcessConfig(), masks=replace(ProcessConfig().masks, bridge_px=9, min_area_px=60, reach_px=30))
 
 
 def contents(path: Path) -> dict[str, list]:
