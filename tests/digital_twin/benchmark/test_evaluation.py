@@ -71,7 +71,7 @@ def fake_rows(monkeypatch, fail_at=None):
         return [EpisodeRow(trial.seed, trial.number, "mug", 5, "success", "", True, True, 0.03, 5.0, 0.1)]
 
     monkeypatch.setattr(evaluation, "run_trial", run_trial)
-    monkeypatch.setattr(evaluation, "policy_maker", lambda name: None)
+    monkeypatch.setattr(evaluation, "policy_maker", lambda name, weights: None)
     return ran
 
 
