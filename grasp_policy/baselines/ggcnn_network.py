@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -34,7 +36,7 @@ class GgCnn(nn.Module):
 
 
 @torch.inference_mode()
-def predict(network: GgCnn, depth) -> Maps:
+def predict(network: GgCnn, depth: NDArray[np.float32]) -> Maps:
     """Maps of a window's filled depth [300, 300] in metres."""
     out = network(torch.from_numpy(normalize(depth)).reshape(1, 1, SIDE, SIDE))[0].numpy()
     return as_maps(*out)

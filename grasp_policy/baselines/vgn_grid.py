@@ -82,16 +82,15 @@ def near_surface(grid: NDArray[np.float32]) -> NDArray[np.bool_]:
     return ndimage.binary_dilation(outside, iterations=2, mask=~inside)
 
 
-def detections(
-    grid: NDArray[np.float32], out: Volumes, corner: Array, least: float, widest_m: float, narrowest_m: float = 0.0
-) -> Detections:
+def detections(grid: NDArray[np.float32], out: Volumes, corner: Array, least: float, widest_m: float) -> Detections:
     """Local maxima of the smoothed quality that are ``least`` or better, near a surface, and of an opening that fits.
 
     As published: Gaussian of one voxel, non-maximum suppression over four.
     """
     quality = ndimage.gaussian_filter(out.quality, 1.0, mode="nearest")
     width_m = out.width * VOXEL_M
-    usable = near_surface(grid) & (quality >= least) & (width_m >= narrowest_m) & (width_m <= widest_m)
+    turned = np.linalg.norm(out.rotation, axis=0) > 0.5  # a network may answer with no rotation at all
+    usable = near_surface(grid) & turned & (quality >= least) & (width_m >= 0) & (width_m <= widest_m)
     quality = np.where(usable, quality, 0)
     found = np.argwhere((quality == ndimage.maximum_filter(quality, size=4)) & (quality > 0))
     value = quality[tuple(found.T)]
