@@ -14,10 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from digital_twin.baseline_training.data import FIRST_SEED, make_scenes, scene_file
-from digital_twin.baseline_training.ggcnn_data import GgCnnBatches
+from digital_twin.baseline_training.ggcnn_data import GgCnnBatches, fresh_network
 from digital_twin.baseline_training.loop import train
 from digital_twin.baseline_training.vgn_data import VgnBatches
-from grasp_policy.baselines.ggcnn_network import GgCnn
 from grasp_policy.baselines.vgn_network import Vgn
 from wildgrasp.errors import UserError
 
@@ -49,9 +48,10 @@ def main(
         learned = _read(data, scenes, "pictures" if baseline == "ggcnn" else "volumes")
         torch.manual_seed(0)
         torch.set_num_threads(1)
-        network, batches, rate = (
-            (GgCnn(), GgCnnBatches(learned), 2e-3) if baseline == "ggcnn" else (Vgn(), VgnBatches(learned), 1e-3)
-        )
+        if baseline == "ggcnn":
+            network, batches, rate = fresh_network(), GgCnnBatches(learned), 2e-3
+        else:
+            network, batches, rate = Vgn(), VgnBatches(learned), 1e-3
         card = {"objects": "the twin's training family, tabletop", "scenes": len(learned), "samples": len(batches)}
         task = bar.add_task("training", total=steps, note="")
         loss = train(

@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from digital_twin.baseline_training.labelled_scenes import LabelledScene
 from digital_twin.baseline_training.planar_labels import grasp_pixels, paint, planar_grasps
 from digital_twin.world.d415 import CAMERA, DEPTH_SCALE
 from grasp_policy.baselines.ggcnn_images import SIDE, Crop, fill_holes, normalize
+from grasp_policy.baselines.ggcnn_network import GgCnn
 from wildgrasp.rig import MAX_OPENING_M, NOMINAL_T_CAMERA_FINGERTIP, gripper_mask
 
 
@@ -26,6 +26,18 @@ def pictures(scene: LabelledScene, rng: np.random.Generator) -> dict[str, NDArra
         depths.append(np.round(filled / DEPTH_SCALE).astype(np.uint16))
         rows.append(np.column_stack([np.full(len(shown), number, np.float32), shown]))
     return {"depth": np.stack(depths), "grasps": np.concatenate(rows)}
+
+
+def fresh_network() -> GgCnn:
+    """A network to begin with. Its input is in metres, and what matters in it are centimetres: weights of the usual
+    size would take thousands of steps to grow to that."""
+    network = GgCnn()
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.xavier_uniform_(layer.weight, nn.init.calculate_gain("relu"))
+            nn.init.zeros_(layer.bias)
+    nn.init.xavier_uniform_(network.conv1.weight, _INPUT_GAIN)
+    return network
 
 
 class GgCnnBatches:
@@ -48,7 +60,7 @@ class GgCnnBatches:
         depth, target = (torch.from_numpy(np.stack(part)) for part in zip(*drawn, strict=True))
         found = network(depth[:, None].to(memory_format=torch.channels_last))
         grasp = target[:, :1]
-        quality = functional.mse_loss(found[:, :1], grasp)
+        quality = ((1 + _RARE * grasp) * (found[:, :1] - grasp) ** 2).mean()
         rest = (grasp * (found[:, 1:] - target[:, 1:]) ** 2).sum() / (3 * grasp.sum() + 1)
         return quality + _REST * rest
 
@@ -71,3 +83,5 @@ class GgCnnBatches:
 PATCH = 156  # a multiple of the network's stride, large against its field of view
 _MIRRORED = np.array([1, 1, -1, 1], np.float32)[:, None, None]  # sin 2φ changes its sign
 _REST = 0.2
+_RARE = 4.0  # pixels with a grasp are few: each counts this much more
+_INPUT_GAIN = 20.0
