@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from grasp_policy.baselines.approach import approach
+from grasp_policy.baselines.approach import Approach
 from grasp_policy.baselines.ggcnn_images import Crop, Maps, closing_direction, fill_holes, peaks
 from grasp_policy.baselines.steps import gripper_pose
 from grasp_policy.policy import Allowed, Decision
@@ -37,6 +37,7 @@ class PlanarClosedLoop:
 
     def reset(self) -> None:
         self._seen: tuple[NDArray[np.float32], PinholeCamera, Array] | None = None
+        self._approach = Approach(_STANDOFF_M)
         self._recent: list[tuple[Array, Array]] = []  # surface point [3] and closing direction [3] of the last grasps
 
     def observe(
@@ -57,7 +58,7 @@ class PlanarClosedLoop:
         self._look(*self._seen)
         if not self._recent:
             return Decision("stuck", T, "the network sees nothing to grasp")
-        return approach(T, self._target(T), allowed, _STANDOFF_M)
+        return self._approach.step(T, self._target(), allowed)
 
     def _look(self, depth: NDArray[np.float32], camera: PinholeCamera, T_base_camera: Array) -> None:
         """Ask the network, and remember which of its grasps is meant."""
@@ -78,8 +79,8 @@ class PlanarClosedLoop:
         closing = closing_direction(float(maps.angle[tuple(best[chosen])]), T_base_camera)
         self._recent = [*self._recent, (points[chosen], closing)][-_AVERAGED:]
 
-    def _target(self, T: Array) -> Array:
-        """T_base_fingertip [4, 4]: the mean of the recent grasps, turned as little as possible from T."""
+    def _target(self) -> Array:
+        """T_base_fingertip [4, 4]: the mean of the recent grasps."""
         point = np.mean([p for p, _ in self._recent], axis=0)
         double = np.zeros(2)
         for _, (x, y, _) in self._recent:
@@ -87,8 +88,6 @@ class PlanarClosedLoop:
             double += np.cos(angle), np.sin(angle)
         angle = np.arctan2(double[1], double[0]) / 2
         closing = np.array([np.cos(angle), np.sin(angle), 0.0])
-        if closing @ T[:3, 0] < 0:
-            closing = -closing
         return gripper_pose(point - [0, 0, DEPTH_M], _DOWN, closing)
 
     def _window(self, camera: PinholeCamera) -> tuple[NDArray[np.bool_], Crop]:

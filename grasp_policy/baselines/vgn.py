@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from grasp_policy.baselines.approach import approach
+from grasp_policy.baselines.approach import Approach
 from grasp_policy.baselines.looking_around import LookingAround
 from grasp_policy.baselines.steps import table_height
 from grasp_policy.baselines.vgn_grid import Depth, Volumes, cube_corner, detections, fuse
@@ -41,6 +41,7 @@ class OneShot:
         self._looking: LookingAround | None = None
         self._corner = np.zeros(3)  # of the cube, in the base
         self._target: Array | None = None  # T_base_fingertip
+        self._approach = Approach(_STANDOFF_M)
 
     def observe(
         self,
@@ -72,21 +73,19 @@ class OneShot:
             look = self._looking.next_step(T, allowed)
             if look is not None:
                 return Decision("move", look, "looking around")
-            self._target = self._shoot(T, allowed)
+            self._target = self._shoot(allowed)
         if self._target is None:
             return Decision("stuck", T, "the network sees no grasp that can be reached")
-        return approach(T, self._target, allowed, _STANDOFF_M)
+        return self._approach.step(T, self._target, allowed)
 
-    def _shoot(self, T: Array, allowed: Allowed) -> Array | None:
-        """The best grasp that may be reached, turned as little as possible from T."""
+    def _shoot(self, allowed: Allowed) -> Array | None:
+        """The best grasp that may be reached."""
         grid = fuse(self._images, self._corner)
         found = detections(grid, self._predict(grid), self._corner, _LEAST_QUALITY, MAX_OPENING_M)
         poses = found.T_base_fingertip
         poses = poses[poses[:, 2, 2] < -_LEAST_DOWNWARD]
         if not len(poses):
             return None
-        swap = poses[:, :3, 0] @ T[:3, 0] < 0
-        poses[swap, :3, :2] *= -1
         behind = poses @ pose(t=np.array([0.0, 0.0, -_STANDOFF_M]))
         free = np.asarray(allowed(behind), bool) & np.asarray(allowed(poses), bool)
         return poses[free][0] if free.any() else None
