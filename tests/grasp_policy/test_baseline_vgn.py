@@ -126,6 +126,7 @@ def test_best_first_and_one_per_neighbourhood():
 
 BLOCK = Box((0.48, 0.04, TABLE), (0.52, 0.16, TABLE + 0.06))
 SCENE = AnalyticScene((Plane(offset=TABLE), BLOCK))
+EYE = SENSOR_CAMERA.resized(320, 180)
 START = look_at((0.5, 0.05, TABLE + 0.45), (0.5, 0.1, TABLE))
 GRASP = pose(Rotation.from_euler("x", 180, degrees=True).as_matrix(), np.array([0.5, 0.1, TABLE + 0.035]))
 
@@ -150,8 +151,8 @@ def run(oracle: Oracle, allowed=lambda poses: np.ones(len(poses), bool)):
     T, decisions = START, []
     for _ in range(40):
         T_camera = T @ NOMINAL_T_FINGERTIP_CAMERA
-        color, depth, _ = SCENE.render(SENSOR_CAMERA, T_camera)
-        policy.observe(color, depth, SENSOR_CAMERA, T_camera)
+        color, depth, _ = SCENE.render(EYE, T_camera)
+        policy.observe(color, depth, EYE, T_camera)
         decisions.append(policy.decide(T, allowed))
         T = decisions[-1].T_base_fingertip
         if decisions[-1].kind != "move":
