@@ -18,6 +18,8 @@ from digital_twin.baseline_training.ggcnn_data import GgCnnBatches, fresh_networ
 from digital_twin.baseline_training.loop import train
 from digital_twin.baseline_training.vgn_data import VgnBatches
 from grasp_policy.baselines.vgn_network import Vgn
+from grasp_policy.baselines.weights import load_weights
+from grasp_policy.model_card import read_card
 from wildgrasp.errors import UserError
 
 
@@ -28,6 +30,8 @@ def main(
     scenes: int = 200,
     steps: int = 1500,
     workers: int = 1,
+    seed: int = 0,
+    begin_with: Path | None = None,
 ) -> None:
     """Train a learned baseline on scenes of the twin's training objects. Interrupted, the same command goes on.
 
@@ -38,6 +42,8 @@ def main(
         scenes: how many, each with 8 pictures and 3 volumes; half a megabyte and some seconds of one core each.
         steps: of training.
         workers: processes that make scenes.
+        seed: of the first weights and of the batches.
+        begin_with: weights that this command has made, to go on from with another seed's batches.
     """
     console = Console()
     with _bar(console) as bar:
@@ -46,16 +52,20 @@ def main(
         for _ in make_scenes(data, scenes, workers):
             bar.advance(task)
         learned = _read(data, scenes, "pictures" if baseline == "ggcnn" else "volumes")
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         torch.set_num_threads(1)
         if baseline == "ggcnn":
             network, batches, rate = fresh_network(), GgCnnBatches(learned), 2e-3
         else:
             network, batches, rate = Vgn(), VgnBatches(learned), 1e-3
+        if begin_with is not None:
+            load_weights(network, begin_with)
+            network.train()
         card = {"objects": "the twin's training family, tabletop", "scenes": len(learned), "samples": len(batches)}
+        card |= {} if begin_with is None else {"began_with": read_card(begin_with)[0]}
         task = bar.add_task("training", total=steps, note="")
         loss = train(
-            network, batches.loss, steps, rate, out, card,
+            network, batches.loss, steps, rate, seed, out, card,
             lambda step, loss: bar.update(task, completed=step, note=f"loss {loss:.4f}"),
         )  # fmt: skip
     console.print(f"{out}: {steps} steps on {len(batches)} samples of {len(learned)} scenes, loss {loss:.4f}.")

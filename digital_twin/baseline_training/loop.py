@@ -19,7 +19,6 @@ from wildgrasp.errors import CheckpointError
 Loss = Callable[[nn.Module, np.random.Generator], Tensor]  # of one batch, drawn with the generator
 
 _SAVE_EVERY = 100  # steps
-_SEED = 0
 
 
 def train(
@@ -27,6 +26,7 @@ def train(
     loss_of: Loss,
     steps: int,
     rate: float,
+    seed: int,
     out: Path,
     card: dict[str, Any],
     on_step: Callable[[int, float], None] = lambda step, loss: None,
@@ -38,7 +38,7 @@ def train(
     """
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
     unfinished = out.with_name(f"{out.stem}.unfinished.safetensors")
-    identity = {"network": type(network).__name__, "steps": steps, "rate": rate, **card}
+    identity = {"network": type(network).__name__, "steps": steps, "rate": rate, "seed": seed, **card}
     state = RunState(identity, step=0, seconds=0.0, views=0, loss=float("nan"))
     if unfinished.exists():
         state = load_run_state(unfinished, network, optimizer)
@@ -52,7 +52,7 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = rate * (1 + np.cos(np.pi * step / steps)) / 2
         optimizer.zero_grad()
-        batch_loss = loss_of(network, np.random.default_rng([_SEED, step]))
+        batch_loss = loss_of(network, np.random.default_rng([seed, step]))
         batch_loss.backward()
         optimizer.step()
         value = float(batch_loss.detach())

@@ -92,6 +92,6 @@ class OneShot:
 
 
 _STANDOFF_M = 0.10
-_LEAST_QUALITY = 0.9
+_LEAST_QUALITY = 0.5  # the authors give up below 0.9; who does not try here has failed
 _LEAST_DOWNWARD = 0.5  # of the approach: more level ones would sweep the palm through what stands around
 _LOWEST_OBJECT_M = 0.008

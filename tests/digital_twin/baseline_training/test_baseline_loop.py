@@ -25,7 +25,7 @@ def loss(network, rng):
 
 def test_a_run_in_two_pieces_gives_the_same_weights(tmp_path):
     whole, pieces = line(), line()
-    train(whole, loss, 250, 1e-2, tmp_path / "whole.safetensors", {})
+    train(whole, loss, 250, 1e-2, 0, tmp_path / "whole.safetensors", {})
 
     def stop(step, value):
         if step == 150:
@@ -33,10 +33,10 @@ def test_a_run_in_two_pieces_gives_the_same_weights(tmp_path):
 
     out = tmp_path / "pieces.safetensors"
     with pytest.raises(KeyboardInterrupt):
-        train(pieces, loss, 250, 1e-2, out, {}, stop)
+        train(pieces, loss, 250, 1e-2, 0, out, {}, stop)
     assert not out.exists()
     begun = []
-    train(line(), loss, 250, 1e-2, out, {}, lambda step, value: begun.append(step))
+    train(line(), loss, 250, 1e-2, 0, out, {}, lambda step, value: begun.append(step))
     assert begun[0] == 101  # what was saved last
     assert [p.name for p in tmp_path.glob("*unfinished*")] == []
     load_weights(pieces, out)
@@ -53,5 +53,5 @@ def test_another_run_is_not_continued(tmp_path):
 
     for settings in ({"scenes": 3}, {"scenes": 4}):
         with pytest.raises((KeyboardInterrupt, CheckpointError)) as ended:
-            train(line(), loss, 250, 1e-2, tmp_path / "out.safetensors", settings, stop_after)
+            train(line(), loss, 250, 1e-2, 0, tmp_path / "out.safetensors", settings, stop_after)
     assert "other settings" in str(ended.value)
