@@ -92,13 +92,12 @@ class PlanarClosedLoop:
 
     def _window(self, camera: PinholeCamera) -> tuple[NDArray[np.bool_], Crop]:
         if self._crop is None or self._crop[0] != camera:
-            gripper = gripper_mask(camera, NOMINAL_T_CAMERA_FINGERTIP, MAX_OPENING_M, _MARGIN_PX)
+            gripper = gripper_mask(camera, NOMINAL_T_CAMERA_FINGERTIP, MAX_OPENING_M)
             self._crop = camera, gripper, Crop.beside(gripper)
         return self._crop[1:]
 
 
 _DOWN = np.array([0.0, 0.0, -1.0])
-_MARGIN_PX = 10  # a finger's edge that is left in the picture looks like something to grasp
 _STANDOFF_M = 0.07  # the last look; nearer, what is to be grasped is within the sensor's minimum range
 _LEAST_QUALITY = 0.1
 _PEAKS = 3
