@@ -13,9 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from grasp_policy.batches import load_pools
-from grasp_policy.checkpoint import load_checkpoint
 from grasp_policy.dataset import ShardReport, build_dataset, find_sessions
-from grasp_policy.model_card import card_rows, runtime_rows
+from grasp_policy.model_card import read_card, runtime_rows
 from grasp_policy.states import StatesConfig
 from grasp_policy.train import Progress as TrainProgress
 from grasp_policy.train import TrainConfig, TrainReport
@@ -74,18 +73,18 @@ def card(
     """Show what a checkpoint is: its network, how and on what it was trained, and what can run it on this machine.
 
     Args:
-        checkpoint: The file that `wildgrasp train` wrote.
+        checkpoint: The file that `wildgrasp train` wrote, or the weights of a learned baseline that come along.
         json_file: Write the card here as well.
     """
-    loaded = load_checkpoint(checkpoint)
+    kept, words = read_card(checkpoint)
     console = Console()
-    for title, rows in (("checkpoint", card_rows(loaded)), ("runs here with", runtime_rows())):
+    for title, rows in (("checkpoint", words), ("runs here with", runtime_rows())):
         table = Table(title, "", title_justify="left")
         for name, text in rows:
             table.add_row(escape(name), escape(text))
         console.print(table)
     if json_file is not None:
-        json_file.write_text(json.dumps(loaded.card, indent=1))
+        json_file.write_text(json.dumps(kept, indent=1))
 
 
 def _make_states(

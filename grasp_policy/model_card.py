@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from grasp_policy.checkpoint import FORMAT, Checkpoint
+from grasp_policy.baselines.weights import KIND as BASELINE
+from grasp_policy.checkpoint import FORMAT, Checkpoint, load_checkpoint
 from grasp_policy.features import FEATURE_VERSION
 from grasp_policy.inference.runtimes import choose, obstacles
+from grasp_policy.tensorfile import load_tensors
 
 _LONGEST_LIST = 4
+
+
+def read_card(path: Path) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """A file's card, and all of it in words: a policy's checkpoint, or weights of a learned baseline that we trained.
+
+    Raises CheckpointError.
+    """
+    tensors, header = load_tensors(path)
+    if header.get("kind") == BASELINE and isinstance(header.get("card"), dict):
+        card = header["card"]
+        parameters = ("weights", f"of a baseline, {sum(w.numel() for w in tensors.values())} parameters")
+        return card, [parameters, *((name, _text(value)) for name, value in _flat(card))]
+    checkpoint = load_checkpoint(path)
+    return checkpoint.card, card_rows(checkpoint)
 
 
 def card_rows(checkpoint: Checkpoint) -> list[tuple[str, str]]:

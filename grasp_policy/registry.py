@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grasp_policy.baselines import Heuristic, RandomPolicy, StraightDown
+from grasp_policy.baselines.learned import LEARNED, learned_baseline
 from grasp_policy.policy import Policy
 from grasp_policy.scene.tsdf import Volume
 from wildgrasp.errors import CheckpointError
@@ -15,18 +16,30 @@ from wildgrasp.errors import CheckpointError
 if TYPE_CHECKING:
     from grasp_policy.inference import Evaluator
 
-BASELINES = ("random", "straight-down", "heuristic")
+BASELINES = ("random", "straight-down", "heuristic", *LEARNED)
 
 
-def make_policy(name_or_checkpoint: str, workspace: Volume | Sequence[float] | None = None, seed: int = 0) -> Policy:
+def make_policy(
+    name_or_checkpoint: str,
+    workspace: Volume | Sequence[float] | None = None,
+    seed: int = 0,
+    weights: Path | None = None,
+) -> Policy:
     """A baseline by name, or the policy of a checkpoint by path, as in ``first.safetensors``.
 
     What runs the network is chosen by what works on this machine, or said behind the path, as in
     ``first.safetensors@torch`` (see ``grasp_policy.inference.RUNTIMES``); with a CUDA device, it fuses and renders too.
     ``workspace``: the volume to fuse in the base frame, or the point [3] in the middle of the table to put the default
-    one over; without it, the volume is put around what the first image shows. Raises CheckpointError.
+    one over; without it, the volume is put around what the first image shows. ``weights``: a file for a learned
+    baseline, instead of what comes with it. Raises CheckpointError.
     """
     volume = workspace if isinstance(workspace, Volume) or workspace is None else _volume_over(workspace)
+    if weights is not None and name_or_checkpoint not in LEARNED:
+        raise CheckpointError(
+            f"{name_or_checkpoint!r} takes no weights from a file; {' and '.join(LEARNED)} do. Leave --weights out."
+        )
+    if name_or_checkpoint in LEARNED:
+        return learned_baseline(name_or_checkpoint, weights, volume)
     if name_or_checkpoint == "random":
         return RandomPolicy(volume, seed)
     if name_or_checkpoint == "straight-down":

@@ -23,6 +23,7 @@ def run(
     rig: Rig,
     policy: str,
     out: Path,
+    weights: Path | None = None,
     episodes: int = 5,
     seed: int = 0,
     dry_run: bool = False,
@@ -34,8 +35,9 @@ def run(
 
     Args:
         rig: Which robot.
-        policy: A checkpoint, or a baseline by name (random, straight-down, heuristic).
+        policy: A checkpoint, or a baseline by name (random, straight-down, heuristic, ggcnn, vgn).
         out: Session folder to write.
+        weights: Of ggcnn or vgn, instead of those that come along; see docs/baselines.md.
         episodes: How many grasps to try.
         seed: Of policies that draw at random.
         dry_run: All but motion: look and decide once from where the arm stands. Exit code 1 if the guard refuses.
@@ -47,14 +49,16 @@ def run(
     if rig.hand_eye is None:
         console.print("No --hand-eye given: taking the camera's place from the rig's drawing.", style="yellow")
     episode = rig.episode_config()
-    chosen = make_policy(policy, seed=seed)
+    chosen = make_policy(policy, seed=seed, weights=weights)
     arm, gripper, camera = rig.make_arm(), rig.make_gripper(), rig.make_camera()
     try:
         arm.connect()
         gripper.connect()
         if dry_run:
             return _tell_dry_run(console, runner.dry_run(arm, gripper, camera, chosen, episode))
-        config = RunConfig(episodes, episode, meta={"policy": policy, "host": rig.host})
+        config = RunConfig(
+            episodes, episode, meta={"policy": policy, "weights": weights and str(weights), "host": rig.host}
+        )
         results = run_episodes(
             arm,
             gripper,

@@ -26,6 +26,7 @@ EPISODES: dict[SceneName, int] = {"tabletop": 20, "bin": 20, "wall": 10, "random
 
 def evaluate(
     policy: str = "heuristic",
+    weights: Path | None = None,
     scene: SceneName = "tabletop",
     episodes: int | None = None,
     seed: int = 0,
@@ -43,6 +44,7 @@ def evaluate(
 
     Args:
         policy: a baseline's name, "expert" (privileged, an upper bound) or a checkpoint file.
+        weights: of "ggcnn" or "vgn", a file instead of the weights that come along; see docs/baselines.md.
         scene: where the objects lie.
         episodes: how many, each in a fresh scene; as in the paper 20, of wall 10. With dynamic an episode is a pile
             of ten that is cleared away in many attempts (default 2).
@@ -59,7 +61,7 @@ def evaluate(
     """
     pile = PileSettings(family=family, meshes=objects, mesh_scale=scale)
     episodes = EPISODES[scene] if episodes is None else episodes
-    plan = EvaluationPlan(scene, policy, episodes, seed, difficulty, without, pile)
+    plan = EvaluationPlan(scene, policy, episodes, seed, difficulty, without, pile, weights)
     partial = None if json_file is None else json_file.with_suffix(".partial.jsonl")
     console = Console()
     if objects is not None:
@@ -71,12 +73,12 @@ def evaluate(
         )
     show(evaluation, console)
     if json_file is not None:
-        json_file.write_text(json.dumps(evaluation.to_json(), indent=1))
+        json_file.write_text(json.dumps(evaluation.to_json(), indent=1, default=str))
     if page is not None:
         trials = plan.trials()
         chosen = worth_a_look(evaluation, films)
         shown = [
-            film(trials[row.number], policy, row.attempt)
+            film(trials[row.number], policy, row.attempt, weights)
             for row in track(chosen, "filming", console=console, transient=True)
         ]
         console.print(f"Open {write_page(page, evaluation, shown)}")

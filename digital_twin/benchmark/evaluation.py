@@ -31,6 +31,7 @@ class EvaluationPlan:
     difficulty: Difficulty = "nominal"
     without: tuple[Aspect, ...] = ()
     pile: PileSettings = field(default_factory=PileSettings)
+    weights: Path | None = None  # of a learned baseline, instead of its own
 
     def trials(self) -> list[Trial]:
         return [Trial(self.seed, n, self.scene, self.difficulty, self.without, self.pile) for n in range(self.episodes)]
@@ -52,7 +53,7 @@ def evaluate_plan(
         on_rows(some)
     todo = [trial for trial in plan.trials() if trial.number not in rows]
     with _PartialFile(partial, plan, rows) as kept:
-        for some in _run(todo, plan.policy, workers):
+        for some in _run(todo, plan, workers):
             rows[some[0].number] = some
             kept.add(some)
             on_rows(some)
@@ -62,8 +63,8 @@ def evaluate_plan(
     return Evaluation(plan.scene, plan.policy, ordered, asdict(plan))
 
 
-def _run(trials: list[Trial], policy: str, workers: int) -> Iterator[list[EpisodeRow]]:
-    jobs = [(trial, policy) for trial in trials]
+def _run(trials: list[Trial], plan: EvaluationPlan, workers: int) -> Iterator[list[EpisodeRow]]:
+    jobs = [(trial, plan.policy, plan.weights) for trial in trials]
     if workers <= 1 or len(jobs) <= 1:
         yield from map(_run_one, jobs)
         return
@@ -77,9 +78,9 @@ def _run(trials: list[Trial], policy: str, workers: int) -> Iterator[list[Episod
         os.environ.update(before)
 
 
-def _run_one(job: tuple[Trial, str]) -> list[EpisodeRow]:
-    trial, policy = job
-    return run_trial(trial, policy_maker(policy))
+def _run_one(job: tuple[Trial, str, Path | None]) -> list[EpisodeRow]:
+    trial, policy, weights = job
+    return run_trial(trial, policy_maker(policy, weights))
 
 
 class _PartialFile:
@@ -125,6 +126,6 @@ def _read_partial(path: Path, plan: EvaluationPlan) -> dict[int, list[EpisodeRow
 
 def _plan_key(plan: EvaluationPlan) -> dict[str, Any]:
     """The plan as it reads back from JSON, without the number of episodes, which may grow."""
-    key = json.loads(json.dumps(asdict(plan)))
+    key = json.loads(json.dumps(asdict(plan), default=str))
     del key["episodes"]
     return key

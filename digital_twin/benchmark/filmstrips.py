@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +48,7 @@ def worth_a_look(evaluation: Evaluation, most: int) -> list[EpisodeRow]:
     return (failures + rest)[:most] + spread[:most]
 
 
-def film(trial: Trial, policy: str, attempt: int = 0) -> Film:
+def film(trial: Trial, policy: str, attempt: int = 0, weights: Path | None = None) -> Film:
     """Run a trial once more and take pictures of one of its attempts."""
     crew: list[_Crew] = []
 
@@ -55,7 +56,7 @@ def film(trial: Trial, policy: str, attempt: int = 0) -> Film:
         crew.append(_Crew(cell, attempt))
         return crew[-1]
 
-    rows = run_trial(trial, policy_maker(policy), watch)
+    rows = run_trial(trial, policy_maker(policy, weights), watch)
     crew[0].close()
     return Film(rows[attempt], crew[0].shots())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -23,8 +24,8 @@ EXPERTS: dict[str, PolicyMaker] = {
 }
 
 
-def policy_maker(name: str) -> PolicyMaker:
+def policy_maker(name: str, weights: Path | None = None) -> PolicyMaker:
     """An expert, or whatever :func:`grasp_policy.registry.make_policy` knows: a baseline or a checkpoint."""
-    if name in EXPERTS:
+    if name in EXPERTS and weights is None:
         return EXPERTS[name]
-    return lambda cell, rng: make_policy(name, scene_volume(cell.settings.scene), int(rng.integers(2**31)))
+    return lambda cell, rng: make_policy(name, scene_volume(cell.settings.scene), int(rng.integers(2**31)), weights)

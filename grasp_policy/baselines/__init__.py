@@ -1,4 +1,4 @@
-"""Policies to compare with: none of them learns."""
+"""Policies to compare with."""
 
 from grasp_policy.baselines.heuristic import Heuristic
 from grasp_policy.baselines.random_policy import RandomPolicy

@@ -13,7 +13,8 @@ from grasp_policy.baselines.antipodal import (
     still_there,
     tips_above,
 )
-from grasp_policy.baselines.steps import gripper_pose, step_toward, table_height
+from grasp_policy.baselines.looking_around import LookingAround
+from grasp_policy.baselines.steps import step_toward, table_height
 from grasp_policy.observer import SceneObserver
 from grasp_policy.policy import Allowed, Decision
 from grasp_policy.scene.surface import SurfacePoints
@@ -41,7 +42,7 @@ class Heuristic:
 
     def _start_episode(self) -> None:
         self._rng = np.random.default_rng(self._seed)
-        self._looks: list[Array] | None = None  # poses to look from, planned at the first decision
+        self._looking: LookingAround | None = None  # planned at the first decision
         self._target: Grasps | None = None  # the grasp it is going for
 
     def decide(self, T_base_fingertip: NDArray[np.float64], allowed: Allowed) -> Decision:
@@ -53,27 +54,15 @@ class Heuristic:
         standing = surface.points[surface.points[:, 2] > table + self._search.table_gap_m]
         if not len(standing):
             return Decision("stuck", T, "nothing stands on the table")
-        if self._looks is None:
-            self._looks = _looks_around(np.median(standing, axis=0), T)
-        look = self._next_look(T, allowed)
+        if self._looking is None:
+            self._looking = LookingAround(np.median(standing, axis=0), T)
+        look = self._looking.next_step(T, allowed)
         if look is not None:
             return Decision("move", look, "looking around")
         self._target = self._plan(surface, table, T, allowed)
         if self._target is None:
             return Decision("stuck", T, "no grasp with room for the gripper")
         return _approach(T, self._target.T_world_fingertip[0], allowed)
-
-    def _next_look(self, T: Array, allowed: Allowed) -> Array | None:
-        """The next step of looking around; None when that is done."""
-        while self._looks:
-            if _same(T, self._looks[0], 0.02, 0.1):
-                self._looks.pop(0)
-                continue
-            step = step_toward(T, self._looks[0])
-            if allowed(step[None])[0]:
-                return step
-            self._looks.pop(0)
-        return None
 
     def _plan(self, surface: SurfacePoints, table: float, T: Array, allowed: Allowed) -> Grasps | None:
         """The best grasp that has room and may be reached; the earlier one while it is about as good."""
@@ -114,21 +103,6 @@ def _approach(T: Array, target: Array, allowed: Allowed) -> Decision:
     return Decision("move", step, "in" if aligned else "to the stand-off")
 
 
-def _looks_around(center: Array, T: Array) -> list[Array]:
-    """Poses that look at the scene's middle from three sides, nearest first."""
-    poses = []
-    for azimuth in np.deg2rad([0.0, 120.0, 240.0]):
-        tilt = _LOOK_TILT_RAD
-        approach = -np.array([np.sin(tilt) * np.cos(azimuth), np.sin(tilt) * np.sin(azimuth), np.cos(tilt)])
-        poses.append(gripper_pose(center - _LOOK_DISTANCE_M * approach, approach, T[:3, 0]))
-    ordered, here = [], T
-    while poses:
-        nearest = min(range(len(poses)), key=lambda n: np.linalg.norm(poses[n][:3, 3] - here[:3, 3]))
-        here = poses.pop(nearest)
-        ordered.append(here)
-    return ordered
-
-
 def _turned_like(grasps: Grasps, T: Array) -> Grasps:
     """The same grasps, each with the fingers swapped where that is the shorter turn from T."""
     poses = grasps.T_world_fingertip.copy()
@@ -144,13 +118,6 @@ def _nearer_first(grasps: Grasps, T: Array) -> Grasps:
     return grasps[order]
 
 
-def _same(T: Array, goal: Array, distance_m: float, angle_rad: float) -> bool:
-    near = np.linalg.norm(T[:3, 3] - goal[:3, 3]) < distance_m
-    return bool(near and rotation_angle(T[:3, :3].T @ goal[:3, :3]) < angle_rad)
-
-
-_LOOK_TILT_RAD = 0.5
-_LOOK_DISTANCE_M = 0.22  # of the fingertips from the scene's middle
 _STANDOFF_M = 0.10
 _LAST_MOVE_M = 0.04
 _LOYALTY = 0.5  # a new grasp must be this much better than the one that is under way

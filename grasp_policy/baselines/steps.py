@@ -20,6 +20,12 @@ def step_toward(T_now: NDArray[np.float64], T_goal: NDArray[np.float64]) -> NDAr
     return interpolate(T_now, T_goal, u)
 
 
+def is_at(T: NDArray[np.float64], goal: NDArray[np.float64], distance_m: float, angle_rad: float) -> bool:
+    """Whether a pose [4, 4] is this near to another."""
+    near = np.linalg.norm(T[:3, 3] - goal[:3, 3]) < distance_m
+    return bool(near and rotation_angle(T[:3, :3].T @ goal[:3, :3]) < angle_rad)
+
+
 def gripper_pose(
     position: NDArray[np.float64], approach: NDArray[np.float64], closing: NDArray[np.float64]
 ) -> NDArray[np.float64]:

@@ -71,7 +71,7 @@ def fake_rows(monkeypatch, fail_at=None):
         return [EpisodeRow(trial.seed, trial.number, "mug", 5, "success", "", True, True, 0.03, 5.0, 0.1)]
 
     monkeypatch.setattr(evaluation, "run_trial", run_trial)
-    monkeypatch.setattr(evaluation, "policy_maker", lambda name: None)
+    monkeypatch.setattr(evaluation, "policy_maker", lambda name, weights: None)
     return ran
 
 
@@ -101,6 +101,20 @@ def test_rows_of_another_plan_or_half_a_row_are_not_taken(tmp_path, monkeypatch)
     ran = fake_rows(monkeypatch)
     evaluate_plan(replace(plan, seed=9), partial=partial)
     assert ran == [0, 1, 2]
+
+
+def test_files_that_a_plan_names_are_kept_with_its_rows(tmp_path, monkeypatch):
+    plan, partial = (
+        EvaluationPlan(pile=PileSettings(meshes=tmp_path), weights=tmp_path / "w.pt"),
+        tmp_path / "rows.jsonl",
+    )
+    fake_rows(monkeypatch, fail_at=2)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_plan(plan, partial=partial)
+    ran = fake_rows(monkeypatch)
+    evaluate_plan(plan, partial=partial)
+    assert ran[0] == 2
+    assert str(tmp_path / "w.pt") in json.dumps(evaluate_plan(plan).to_json(), default=str)
 
 
 def test_workers_do_not_change_the_result():
