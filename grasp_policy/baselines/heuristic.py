@@ -14,6 +14,7 @@ from grasp_policy.baselines.antipodal import (
     tips_above,
 )
 from grasp_policy.baselines.steps import gripper_pose, step_toward, table_height
+from grasp_policy.baselines.support import Support
 from grasp_policy.observer import SceneObserver
 from grasp_policy.policy import Allowed, Decision
 from grasp_policy.scene.surface import SurfacePoints
@@ -24,8 +25,9 @@ from wildgrasp.geometry import Array, pose, rotation_angle
 class Heuristic:
     """Looks at the scene from several sides, then goes for the best antipodal grasp. Implements ``Policy``.
 
-    The base frame's z points up. Each step plans on everything seen so far and stays with its grasp as long as that is
-    about as good as the best, so that it neither dithers between two nor chases a place that an object has left.
+    It plans over the plane that the scene stands or hangs on, whichever way that faces. Each step plans on everything
+    seen so far and stays with its grasp as long as that is about as good as the best, so that it neither dithers
+    between two nor chases a place that an object has left.
     """
 
     def __init__(self, workspace: Volume | None = None, seed: int = 0, search: AntipodalSearch | None = None) -> None:
@@ -41,15 +43,19 @@ class Heuristic:
 
     def _start_episode(self) -> None:
         self._rng = np.random.default_rng(self._seed)
+        self._support = Support()  # in its frame are all poses below
         self._looks: list[Array] | None = None  # poses to look from, planned at the first decision
         self._target: Grasps | None = None  # the grasp it is going for
 
     def decide(self, T_base_fingertip: NDArray[np.float64], allowed: Allowed) -> Decision:
         T = np.asarray(T_base_fingertip, np.float64)
-        surface = self._observer.surface_points()
+        return self._support.decide(self._decide, self._observer.surface_points(), T, allowed)
+
+    def _decide(self, surface: SurfacePoints, T: Array, allowed: Allowed) -> Decision:
+        """The decision in the frame of the support, whose z points up as it were."""
         table = table_height(surface)
         if table is None:
-            return Decision("stuck", T, "no level surface in sight")
+            return Decision("stuck", T, "no flat surface in sight")
         standing = surface.points[surface.points[:, 2] > table + self._search.table_gap_m]
         if not len(standing):
             return Decision("stuck", T, "nothing stands on the table")
