@@ -35,6 +35,8 @@ def evaluate(
     objects: Path | None = None,
     scale: float = 1.0,
     workers: int = 0,
+    ray: str | None = None,
+    save: Path | None = None,
     page: Path | None = None,
     films: int = 4,
     json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
@@ -53,6 +55,10 @@ def evaluate(
         objects: a folder of .obj, .stl or .ply meshes in metres, instead of the family.
         scale: metres per unit of those meshes.
         workers: processes; 0 means one per core.
+        ray: the address of a Ray cluster to run the episodes on, as in `wildgrasp process --ray`. Its nodes have this
+            version, and find checkpoint and meshes under the same paths.
+        save: record each scene as a session in this folder, as a robot's run would; with ray, a folder that all nodes
+            share.
         page: write an HTML page here, with filmstrips of failures and successes.
         films: how many of each.
         json_file: write all rows here; an interrupted run with the same settings goes on from there.
@@ -67,7 +73,7 @@ def evaluate(
     with Progress(console=console) as progress:
         task = progress.add_task(f"{policy} in {scene}", total=episodes)
         evaluation = evaluate_plan(
-            plan, workers or os.cpu_count() or 1, partial, on_rows=lambda rows: progress.advance(task)
+            plan, workers or os.cpu_count() or 1, partial, lambda rows: progress.advance(task), save, ray
         )
     show(evaluation, console)
     if json_file is not None:

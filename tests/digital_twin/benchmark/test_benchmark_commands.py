@@ -4,19 +4,19 @@ import json
 
 import pytest
 
-from digital_twin.benchmark import evaluation
+from digital_twin.benchmark import workers
 from digital_twin.benchmark.results import EpisodeRow
 from wildgrasp import cli
 
 
 @pytest.fixture
 def quick_trials(monkeypatch):
-    def run_trial(trial, make_policy):
+    def run_trial(trial, make_policy, session):
         success = trial.number != 1
         reason = "" if success else "missed"
         return [EpisodeRow(trial.seed, trial.number, "mug", 5, "success", reason, success, success, 0.03, 5.0, 0.1)]
 
-    monkeypatch.setattr(evaluation, "run_trial", run_trial)
+    monkeypatch.setattr(workers, "run_trial", run_trial)
 
 
 def test_writes_the_documented_keys(tmp_path, quick_trials, capsys):
