@@ -65,7 +65,7 @@ def run_trial(
         reality=sample_reality(reality_rng, trial.difficulty, trial.without),
         start_q=start_joints(start_rng, trial.start_shift_m, trial.start_turn_rad, trial.scene),
     )
-    t_wall = time.perf_counter()
+    clock = _Clock()
     cell = RobotCell(settings)
     policy, on_event, robot = make_policy(cell, policy_rng), watch(cell), VirtualRobot(cell)
     config = EpisodeConfig(guard=guard_limits(trial.scene), start_q=settings.start_q)
@@ -74,18 +74,18 @@ def run_trial(
         with log as kept:
             bench = _Bench(trial, cell, robot, camera, config, policy, on_event, kept)
             if trial.scene != "dynamic":
-                return [bench.attempt(0, t_wall)]
-            return _clear_away(bench, cell, hand_rng, t_wall)
+                return [bench.attempt(0, clock)]
+            return _clear_away(bench, cell, hand_rng, clock)
 
 
-def _clear_away(bench: _Bench, cell: RobotCell, rng: np.random.Generator, t_wall: float) -> list[EpisodeRow]:
+def _clear_away(bench: _Bench, cell: RobotCell, rng: np.random.Generator, clock: _Clock) -> list[EpisodeRow]:
     """Section VI's dynamic runs: what is grasped is taken away, until nothing is left or three attempts failed in a
     row; during each attempt somebody pulls the sheet."""
     rows: list[EpisodeRow] = []
     while cell.objects() and not _given_up(rows):
         hand = _Hand(cell, rng)
-        rows.append(bench.attempt(len(rows), t_wall, hand))
-        t_wall = time.perf_counter()
+        rows.append(bench.attempt(len(rows), clock, hand))
+        clock = _Clock()
     return rows
 
 
@@ -124,11 +124,12 @@ class _Bench:
     on_event: OnEvent
     log: SessionLog | None
 
-    def attempt(self, number: int, t_wall: float, disturb: OnEvent = lambda event: None) -> EpisodeRow:
+    def attempt(self, number: int, clock: _Clock, disturb: OnEvent = lambda event: None) -> EpisodeRow:
         """One grasp, from the start pose to the verdict; what was lifted is taken out of the cell."""
         trial, cell, robot = self.trial, self.cell, self.robot
         policy, watcher = _TimedPolicy(self.policy), _Watcher(cell, disturb, self.on_event)
         robot.physics_s = robot.render_s = 0.0
+        setup_s = clock.wall_s()
         cell.judge.reset()
         episode = Episode(
             InProcessArm(robot),
@@ -159,8 +160,8 @@ class _Bench:
             truth=watcher.lifted,
             width_m=result.width_m or 0.0,
             seconds=(result.t_end_ns - result.t_start_ns) * 1e-9,
-            wall_seconds=time.perf_counter() - t_wall,
-            ms=_per_step(result.steps, robot, policy) | result.timings_ms,
+            wall_seconds=clock.wall_s(),
+            ms=_per_step(result.steps, robot, policy, setup_s, clock.processor_s()) | result.timings_ms,
             reality=asdict(cell.settings.reality),
         )
 
@@ -169,13 +170,30 @@ class _Bench:
             self.cell.remove_object(name)
 
 
-def _per_step(steps: int, robot: VirtualRobot, policy: _TimedPolicy) -> dict[str, float]:
-    """Milliseconds of real time per step and stage."""
+class _Clock:
+    """Real time and time of the processor since it was made."""
+
+    def __init__(self) -> None:
+        self._wall, self._processor = time.perf_counter(), time.process_time()
+
+    def wall_s(self) -> float:
+        return time.perf_counter() - self._wall
+
+    def processor_s(self) -> float:
+        return time.process_time() - self._processor
+
+
+def _per_step(
+    steps: int, robot: VirtualRobot, policy: _TimedPolicy, setup_s: float, processor_s: float
+) -> dict[str, float]:
+    """Milliseconds per step and stage: of real time, but ``processor``, which is all of them together."""
     seconds = {
+        "set-up": setup_s,  # the scene falls into place, the policy is made
         "physics": robot.physics_s,
         "render": robot.render_s,
-        "observe": policy.observe_s,
+        "observe": policy.observe_s,  # fusion
         "decide": policy.decide_s,
+        "processor": processor_s,
     }
     return {stage: 1e3 * value / max(steps, 1) for stage, value in seconds.items()}
 
