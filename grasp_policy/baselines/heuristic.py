@@ -14,7 +14,7 @@ from grasp_policy.baselines.antipodal import (
     tips_above,
 )
 from grasp_policy.baselines.steps import gripper_pose, step_toward, table_height
-from grasp_policy.baselines.support import Support
+from grasp_policy.baselines.support import Support, loose
 from grasp_policy.observer import SceneObserver
 from grasp_policy.policy import Allowed, Decision
 from grasp_policy.scene.surface import SurfacePoints
@@ -58,7 +58,8 @@ class Heuristic:
         table = table_height(surface)
         if table is None:
             return Decision("stuck", T, "no flat surface in sight")
-        standing = surface.points[surface.points[:, 2] > table + self._search.table_gap_m]
+        objects = loose(surface)
+        standing = objects.points[objects.points[:, 2] > table + self._search.table_gap_m]
         if not len(standing):
             return Decision("stuck", T, "nothing stands on the table")
         if self._looks is None:
@@ -67,7 +68,7 @@ class Heuristic:
         if look is not None:
             return Decision("move", look, "looking around")
         for _ in range(_OTHER_GRASPS):
-            self._target = self._plan(surface, table, T, allowed)
+            self._target = self._plan(surface, objects, table, T, allowed)
             if self._target is None:
                 return self._none(T, allowed)
             decision = _approach(T, self._target.T_world_fingertip[0], allowed)
@@ -97,7 +98,9 @@ class Heuristic:
             self._looks.pop(0)
         return None
 
-    def _plan(self, surface: SurfacePoints, table: float, T: Array, allowed: Allowed) -> Grasps | None:
+    def _plan(
+        self, surface: SurfacePoints, objects: SurfacePoints, table: float, T: Array, allowed: Allowed
+    ) -> Grasps | None:
         """The best grasp that has room and may be reached; the earlier one while it is about as good.
 
         Whether the earlier one may be reached is not asked again: that depends on where one comes from, and its way is
@@ -110,9 +113,9 @@ class Heuristic:
             return clear_of(standing, grasps.T_world_fingertip, search)
 
         kept = self._target
-        if kept is not None and not (still_there(surface, table, kept, search)[0] and have_room(kept)[0]):
+        if kept is not None and not (still_there(objects, table, kept, search)[0] and have_room(kept)[0]):
             kept = None
-        grasps = antipodal_grasps(surface, table, self._rng, search)
+        grasps = antipodal_grasps(objects, table, self._rng, search)
         if kept is not None:
             grasps = grasps[grasps.score > kept.score[0] + _LOYALTY]
         grasps = _nearer_first(_turned_like(grasps, T), T)

@@ -113,6 +113,16 @@ def test_straight_down_closes_past_the_highest_point():
     np.testing.assert_allclose(T[:3, 2], [0, 0, -1], atol=1e-3)
 
 
+def test_heuristic_grasps_what_is_in_a_bin_and_not_the_bin():
+    walls = [Box((-0.20, y, TABLE_M), (0.20, y + 0.004, TABLE_M + 0.05)) for y in (-0.154, 0.15)] + [
+        Box((x, -0.15, TABLE_M), (x + 0.004, 0.15, TABLE_M + 0.05)) for x in (-0.204, 0.2)
+    ]
+    low = Box((-0.02, -0.05, TABLE_M), (0.02, 0.05, TABLE_M + 0.035))
+    last = run("heuristic", on_table(*walls, low))[-1]
+    assert last.kind == "close"
+    assert np.all(np.abs(last.T_base_fingertip[:2, 3]) < [0.03, 0.055])
+
+
 # A wall that faces −x, and a block that sticks out of it; lying on its back, it is BLOCK on its table.
 WALL = AnalyticScene((Plane((-1.0, 0.0, 0.0), 0.0), Box((-0.07, -0.05, -0.025), (0.0, 0.05, 0.025))))
 
