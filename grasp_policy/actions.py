@@ -66,8 +66,8 @@ PAPER = ActionPreset(
 )
 
 # With the camera 25 cm behind the fingertips the median depth hardly falls below 0.25 m, so the paper's steps are still
-# 28 mm and 17.5° at contact, and its close rule fires 15 to 40 mm short of a good grasp. An expert that knows good
-# grasps reaches 69 % with PAPER and 92 to 98 % with these (study in simulation, 39 to 59 episodes a row).
+# 28 mm and 17.5° at contact, and its close rule fires 15 to 40 mm short of a good grasp. What each of these numbers
+# is worth to an expert that knows good grasps stands in docs/proving-ground.md.
 FINE = ActionPreset(
     name="fine",
     near_depth_m=0.25,
