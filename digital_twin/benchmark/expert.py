@@ -14,7 +14,7 @@ from digital_twin.benchmark.grasp_search import VerifiedGrasp, find_grasps
 from digital_twin.benchmark.workspace import scene_volume
 from digital_twin.world.robot_cell import RobotCell
 from grasp_policy.actions import FINE, ActionPreset, candidates, median_depth
-from grasp_policy.labels import FunnelCost, funnel_cost
+from grasp_policy.labels import funnel_cost
 from grasp_policy.observer import SceneObserver
 from grasp_policy.policy import Allowed, Decision
 from grasp_policy.q_policy import close_if_due
@@ -57,7 +57,7 @@ class Expert:
         if not self._grasps:
             return Decision("stuck", T, "no grasp was verified in this scene")
         targets = self._targets()
-        here = float(funnel_cost(T[None], targets, _ALIGN_EARLY)[0])
+        here = float(funnel_cost(T[None], targets)[0])
         view = self._observer.views(T)
         if not self._closes_itself:
             closing = close_if_due(self._observer, view, T, allowed, self._preset)
@@ -65,7 +65,7 @@ class Expert:
                 return closing
         moves = T @ candidates(median_depth(view), self._preset)
         free = allowed(moves)
-        values = np.where(free, -funnel_cost(moves, targets, _ALIGN_EARLY), np.nan).astype(np.float32)
+        values = np.where(free, -funnel_cost(moves, targets), np.nan).astype(np.float32)
         best = float(np.nanmax(values, initial=-np.inf))
         if self._closes_itself and here < _AT_GRASP_M and best <= -here:
             return Decision("close", T, "at the grasp", None, moves, values)
@@ -82,5 +82,3 @@ class Expert:
 
 
 _AT_GRASP_M = 0.035
-# Candidates always advance: what is not aligned high above a grasp is not aligned in time.
-_ALIGN_EARLY = FunnelCost(forward=0.45, lateral_slope=2.0, angle_slope_m=0.2)
