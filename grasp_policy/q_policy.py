@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +15,13 @@ from grasp_policy.actions import (
     ActionPreset,
     candidates,
     depth_between_fingers,
-    finishing_advance,
+    finishing_move,
     median_depth,
 )
 from grasp_policy.observer import SceneObserver
 from grasp_policy.policy import Allowed, Decision
 from grasp_policy.scene.tsdf import Volume
 from grasp_policy.scene.views import Views
-from wildgrasp.geometry import pose
 from wildgrasp.rig import MAX_OPENING_M, NOMINAL_T_FINGERTIP_CAMERA
 
 # Values [N] of candidate views (N), given the view of the moment (1). Larger is better.
@@ -84,15 +84,16 @@ def close_if_due(
 ) -> Decision | None:
     """The decision to close, after the guarded finishing move, or None while it is better to go on.
 
-    It is due when enough is between the fingers, or when something is and there is no going further.
+    It is due when enough is between the fingers, or when something is and there is no going straight on.
     """
     between_m = depth_between_fingers(view, VIEW_CAMERA, observer.T_fingertip_camera)
     if between_m <= min(preset.close_margin_m, preset.blocked_margin_m):
         return None
     points = observer.surface_from(T_base_fingertip)
-    advance = finishing_advance(points, T_base_fingertip, allowed, preset, observer.opening_m)
-    if between_m <= preset.close_margin_m and advance > 0:
+    straight = finishing_move(points, T_base_fingertip, allowed, replace(preset, centre_m=0.0), observer.opening_m)
+    if between_m <= preset.close_margin_m and straight[2, 3] > 0:
         return None
-    T_close = T_base_fingertip @ pose(t=np.array([0.0, 0.0, advance]))
-    reason = f"{1e3 * between_m:.0f} mm of something between the fingers; finishing move {1e3 * advance:.0f} mm"
-    return Decision("close", T_close, reason)
+    move = finishing_move(points, T_base_fingertip, allowed, preset, observer.opening_m)
+    reason = f"{1e3 * between_m:.0f} mm of something between the fingers; finishing move "
+    reason += f"{1e3 * move[2, 3]:.0f} mm ahead" + (f", {1e3 * abs(move[0, 3]):.0f} mm aside" if move[0, 3] else "")
+    return Decision("close", T_base_fingertip @ move, reason)

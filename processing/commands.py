@@ -13,7 +13,7 @@ from processing.accuracy import accuracy_table
 from processing.overview import overview_table, write_overview
 from processing.pipeline import ProcessConfig, ProcessReport
 from processing.scale.bar import ProgressView
-from processing.scale.local_pool import LocalPool
+from processing.scale.local_pool import LocalPool, do_task
 from processing.scale.pool import Pool
 from processing.scale.scheduler import process_all
 from processing.scale.tasks import Task, default_scratch, find_tasks
@@ -79,7 +79,7 @@ def _pool(workers: int, ray: str | None, config: ProcessConfig, scratch: Path) -
         return LocalPool(workers, config, scratch)
     from processing.scale.ray_pool import RayPool
 
-    return RayPool(ray, config, scratch)
+    return RayPool(ray, do_task, config, scratch)
 
 
 def _overview_place(tasks: list[Task], table: Path | None) -> str:

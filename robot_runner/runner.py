@@ -17,7 +17,7 @@ from robot_runner.episode_types import EpisodeConfig, EpisodeEvent, EpisodeResul
 from robot_runner.gripper.base import Gripper
 from robot_runner.looking import exposed_ns, fresh_frame
 from robot_runner.session_log import SessionLog
-from wildgrasp.cameras.base import Camera, CameraInfo
+from wildgrasp.cameras.base import Camera
 from wildgrasp.geometry import inverse, to_vector
 from wildgrasp.sessions.writer import SessionWriter
 
@@ -52,7 +52,7 @@ def run_episodes(
     info = camera.open()
     results: list[EpisodeResult] = []
     try:
-        with SessionWriter(out, info, meta=_meta(config, info)) as writer:
+        with SessionWriter(out, info, meta=run_meta(config)) as writer:
             log = SessionLog(writer, config.keep_views)
             for number in range(1, config.episodes + 1):
                 log.begin()
@@ -112,7 +112,7 @@ def dry_run(arm: Arm, gripper: Gripper, camera: Camera, policy: Policy, config: 
         camera.close()
 
 
-def _meta(config: RunConfig, info: CameraInfo) -> dict[str, Any]:
+def run_meta(config: RunConfig) -> dict[str, Any]:
     """What a reader of the session needs beyond its tables. The robot's base is the session's world."""
     limits = config.episode.guard
     T_camera_fingertip = inverse(limits.T_tool_camera) @ limits.T_tool_fingertip

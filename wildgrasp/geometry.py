@@ -65,11 +65,22 @@ def so3_exp(w: Array) -> Array:
 
 
 def so3_log(R: Array) -> Array:
-    """Rotation vector [..., 3] in radians, angle in [0, π], of rotations [..., 3, 3]."""
-    from scipy.spatial.transform import Rotation
+    """Rotation vector [..., 3] in radians, angle in [0, π], of rotations [..., 3, 3].
 
+    From the antisymmetric part, 2 sin θ times the axis; near half a turn, where that vanishes, through quaternions.
+    """
     R = np.asarray(R, dtype=np.float64)
-    return Rotation.from_matrix(R.reshape(-1, 3, 3)).as_rotvec().reshape(*R.shape[:-2], 3)
+    w = np.stack([R[..., 2, 1] - R[..., 1, 2], R[..., 0, 2] - R[..., 2, 0], R[..., 1, 0] - R[..., 0, 1]], axis=-1)
+    sine = 0.5 * np.sqrt(np.sum(w * w, axis=-1))
+    cosine = 0.5 * (R[..., 0, 0] + R[..., 1, 1] + R[..., 2, 2] - 1.0)
+    half_ratio = np.where(sine < 1e-6, 0.5, 0.5 * np.arctan2(sine, cosine) / np.maximum(sine, 1e-6))
+    w = half_ratio[..., None] * w
+    near_half_turn = cosine < -0.95
+    if near_half_turn.any():
+        from scipy.spatial.transform import Rotation
+
+        w[near_half_turn] = Rotation.from_matrix(R[near_half_turn]).as_rotvec()
+    return w
 
 
 def _left_jacobian(w: Array) -> Array:

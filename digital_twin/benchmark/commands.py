@@ -21,7 +21,7 @@ from digital_twin.world.cell_piles import PileSettings, SceneName
 from digital_twin.world.cell_reality import Aspect, Difficulty
 from digital_twin.world.objects import Family
 
-EPISODES: dict[SceneName, int] = {"tabletop": 20, "bin": 20, "wall": 10, "random": 20, "dynamic": 2}
+EPISODES: dict[SceneName, int] = {"tabletop": 20, "bin": 20, "wall": 10, "random": 20, "dynamic": 10}
 
 
 def evaluate(
@@ -36,6 +36,8 @@ def evaluate(
     objects: Path | None = None,
     scale: float = 1.0,
     workers: int = 0,
+    ray: str | None = None,
+    save: Path | None = None,
     page: Path | None = None,
     films: int = 4,
     json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
@@ -47,7 +49,7 @@ def evaluate(
         weights: of "ggcnn" or "vgn", a file instead of the weights that come along; see docs/baselines.md.
         scene: where the objects lie.
         episodes: how many, each in a fresh scene; as in the paper 20, of wall 10. With dynamic an episode is a pile
-            of ten that is cleared away in many attempts (default 2).
+            of ten that is cleared away in many attempts; 10 of them.
         seed: the same seed gives every policy the same scenes.
         difficulty: how far the rig is from its ideal: noise, latency, hand-eye error, friction.
         without: aspects of that which are ideal all the same, to see what each costs.
@@ -55,6 +57,10 @@ def evaluate(
         objects: a folder of .obj, .stl or .ply meshes in metres, instead of the family.
         scale: metres per unit of those meshes.
         workers: processes; 0 means one per core.
+        ray: the address of a Ray cluster to run the episodes on, as in `wildgrasp process --ray`. Its nodes have this
+            version, and find checkpoint and meshes under the same paths.
+        save: record each scene as a session in this folder, as a robot's run would; with ray, a folder that all nodes
+            share.
         page: write an HTML page here, with filmstrips of failures and successes.
         films: how many of each.
         json_file: write all rows here; an interrupted run with the same settings goes on from there.
@@ -69,7 +75,7 @@ def evaluate(
     with Progress(console=console) as progress:
         task = progress.add_task(f"{policy} in {scene}", total=episodes)
         evaluation = evaluate_plan(
-            plan, workers or os.cpu_count() or 1, partial, on_rows=lambda rows: progress.advance(task)
+            plan, workers or os.cpu_count() or 1, partial, lambda rows: progress.advance(task), save, ray
         )
     show(evaluation, console)
     if json_file is not None:
@@ -121,3 +127,4 @@ def show(evaluation: Evaluation, console: Console) -> None:
         console.print(f"Finger width and truth disagree in episodes {numbers}.")
     for stage, value in evaluation.mean_ms().items():
         console.print(f"{stage}: {value:.1f} ms per step")
+    console.print(f"{evaluation.per_hour_and_core:.0f} attempts per hour and core")

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from digital_twin.benchmark.policies import policy_maker
 from digital_twin.benchmark.results import EpisodeRow, Evaluation
-from digital_twin.benchmark.trials import Trial, run_trial
+from digital_twin.benchmark.trials import Trial
+from digital_twin.benchmark.workers import Job, run_jobs
 from digital_twin.world.cell_piles import PileSettings, SceneName
 from digital_twin.world.cell_reality import Aspect, Difficulty
-
-# One process per core: threads inside a worker would only fight over the cores.
-_WORKER_ENVIRONMENT = {"LP_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True)
@@ -42,18 +37,22 @@ def evaluate_plan(
     workers: int = 1,
     partial: Path | None = None,
     on_rows: Callable[[list[EpisodeRow]], None] = lambda rows: None,
+    save: Path | None = None,
+    ray: str | None = None,
 ) -> Evaluation:
     """Run all episodes of a plan; with ``dynamic`` an episode is a pile, with a row for every attempt at it.
 
     ``partial`` keeps the rows as they come in; when it exists already and belongs to the same plan, what it holds is
-    not run again. It is removed when all is done.
+    not run again. It is removed when all is done. ``save`` is the folder for a session of every scene; ``ray`` the
+    address of a cluster to run on, in place of ``workers`` processes here.
     """
     rows = {} if partial is None else _read_partial(partial, plan)
     for some in rows.values():
         on_rows(some)
-    todo = [trial for trial in plan.trials() if trial.number not in rows]
+    trials = [trial for trial in plan.trials() if trial.number not in rows]
+    todo = [Job(trial, plan.policy, plan.weights, save and save / f"episode-{trial.number:04d}") for trial in trials]
     with _PartialFile(partial, plan, rows) as kept:
-        for some in _run(todo, plan, workers):
+        for some in run_jobs(todo, workers, ray):
             rows[some[0].number] = some
             kept.add(some)
             on_rows(some)
@@ -61,26 +60,6 @@ def evaluate_plan(
         partial.unlink(missing_ok=True)
     ordered = tuple(row for number in sorted(rows) for row in rows[number])
     return Evaluation(plan.scene, plan.policy, ordered, asdict(plan))
-
-
-def _run(trials: list[Trial], plan: EvaluationPlan, workers: int) -> Iterator[list[EpisodeRow]]:
-    jobs = [(trial, plan.policy, plan.weights) for trial in trials]
-    if workers <= 1 or len(jobs) <= 1:
-        yield from map(_run_one, jobs)
-        return
-    before = dict(os.environ)
-    os.environ.update(_WORKER_ENVIRONMENT)  # read by the libraries when a worker starts
-    try:
-        with multiprocessing.get_context("spawn").Pool(min(workers, len(jobs))) as pool:
-            yield from pool.imap_unordered(_run_one, jobs)
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
-def _run_one(job: tuple[Trial, str, Path | None]) -> list[EpisodeRow]:
-    trial, policy, weights = job
-    return run_trial(trial, policy_maker(policy, weights))
 
 
 class _PartialFile:

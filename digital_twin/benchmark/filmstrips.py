@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from digital_twin.benchmark.policies import policy_maker
 from digital_twin.benchmark.results import EpisodeRow, Evaluation
 from digital_twin.benchmark.trials import Trial, run_trial
+from digital_twin.world.cell_scene import T_WORLD_BASE
 from digital_twin.world.cell_view import OutsideView
 from digital_twin.world.robot_cell import RobotCell
 from robot_runner.episode_types import EpisodeEvent, State
@@ -21,11 +22,12 @@ _CAPTIONS = {State.CLOSE: "at the grasp", State.LIFT: "closed", State.CHECK: "li
 
 @dataclass(frozen=True)
 class Shot:
-    """One moment: from outside [H, W, 3], and as the wrist camera saw it last."""
+    """One moment: the whole cell from outside [H, W, 3], and what matters: the wrist camera's picture during the
+    approach, then the fingers from beside."""
 
     caption: str
     outside: NDArray[np.uint8]
-    wrist: NDArray[np.uint8]
+    near: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -79,17 +81,15 @@ class _Crew:
     def __post_init__(self) -> None:
         wall = self.cell.settings.scene == "wall"
         self._view = OutsideView(self.cell.model, azimuth_deg=75.0 if wall else 135.0)
-        self._wrist: NDArray[np.uint8] | None = None
 
     def __call__(self, event: EpisodeEvent) -> None:
         self._started += event.state is State.START
         if self._started != self.attempt + 1:
             return
         if "frame" in event.detail:
-            self._wrist = event.detail["frame"].color
-            self._looks.append(self._shot(f"look {len(self._looks) + 1}"))
-        elif event.state in _CAPTIONS and self._wrist is not None:
-            self._end.append(self._shot(_CAPTIONS[event.state]))
+            self._looks.append(self._shot(f"look {len(self._looks) + 1}", event.detail["frame"].color))
+        elif event.state in _CAPTIONS and self._looks:
+            self._end.append(self._shot(_CAPTIONS[event.state], self._fingers()))
 
     def shots(self) -> tuple[Shot, ...]:
         closed = [shot for shot in self._end if shot.caption != _CAPTIONS[State.END]]
@@ -98,5 +98,10 @@ class _Crew:
     def close(self) -> None:
         self._view.close()
 
-    def _shot(self, caption: str) -> Shot:
-        return Shot(caption, self._view.render(self.cell.data), self._wrist)
+    def _shot(self, caption: str, near: NDArray[np.uint8]) -> Shot:
+        return Shot(caption, self._view.render(self.cell.data), near)
+
+    def _fingers(self) -> NDArray[np.uint8]:
+        """Both fingers, with what is between them."""
+        T_world_fingertip = T_WORLD_BASE @ self.cell.T_base_fingertip()
+        return self._view.render_near(self.cell.data, T_world_fingertip[:3, 3], T_world_fingertip[:3, 1])

@@ -35,14 +35,17 @@ class GraspSearch:
     width_m: tuple[float, float] = (0.004, 0.09)
     max_normal_error_rad: float = np.deg2rad(15.0)
     overreach_m: tuple[float, ...] = (0.025, 0.018, 0.012, 0.006)  # of the pad ends beyond the contact points
-    retreats_m: tuple[float, ...] = (0.0, 0.02, 0.05, 0.09)  # where the open gripper has to fit
+    retreats_m: tuple[float, ...] = (0.0, 0.02, 0.05, 0.09)  # where the open gripper has to fit …
+    asides_m: tuple[float, ...] = (0.0, 0.006, -0.006)  # … with room on both sides
+    miss_m: float = 0.005  # a grasp must hold also when it is missed by this much …
+    miss_rad: float = np.deg2rad(5.0)  # … and turned by this much
     force_n: float = 25.0
     lift_m: float = 0.1
 
 
 @dataclass(frozen=True)
 class VerifiedGrasp:
-    """A fingertip pose at which closing and lifting took this object."""
+    """A fingertip pose at which, and beside which, closing and lifting took this object."""
 
     object: str
     width_m: float
@@ -71,9 +74,9 @@ def find_grasps(cell: RobotCell, rng: np.random.Generator, search: GraspSearch |
         q, T_base_fingertip = grasp
         trials += 1
         T_base_object = cell.objects()[name]
-        if _try_out(cell, q, T_base_fingertip, search) == [name]:
+        missed = T_base_fingertip @ pose(so3_exp(search.miss_rad * _direction(rng)), search.miss_m * _direction(rng))
+        if all(_try_out(cell, q, T, search) == [name] for T in (T_base_fingertip, missed)):
             found.append(VerifiedGrasp(name, width, inverse(T_base_object) @ T_base_fingertip, T_base_fingertip))
-        cell.reset()
     return found
 
 
@@ -143,8 +146,9 @@ def _deepest(cell: RobotCell, T_base_contact: Array, search: GraspSearch) -> tup
 
 
 def _fits(cell: RobotCell, T_base_fingertip: Array, search: GraspSearch) -> Array | None:
-    """Joint angles at a pose if the open gripper touches nothing there nor at its retreats."""
-    retreats = pose(t=np.outer(search.retreats_m, [0, 0, -1.0]))
+    """Joint angles at a pose if the open gripper touches nothing there, a little beside it, and behind it."""
+    behind, aside = np.meshgrid(search.retreats_m, search.asides_m, indexing="ij")
+    retreats = pose(t=np.stack([aside, np.zeros_like(aside), -behind], axis=-1).reshape(-1, 3))
     q, reached = inverse_near(UR5, T_base_fingertip @ retreats @ _T_FINGERTIP_TOOL, np.array(cell.settings.start_q), 40)
     if not reached.all():
         return None
@@ -157,7 +161,8 @@ def _fits(cell: RobotCell, T_base_fingertip: Array, search: GraspSearch) -> Arra
 
 
 def _try_out(cell: RobotCell, q: Array, T_base_fingertip: Array, search: GraspSearch) -> list[str]:
-    """Close and lift from joint angles; the names of what hangs between the pads afterwards."""
+    """Close and lift at a pose near joint angles q; the names of what hangs between the pads. Leaves the cell reset."""
+    q, _ = inverse_near(UR5, T_base_fingertip @ _T_FINGERTIP_TOOL, q)
     cell.place_robot(q)
     cell.command_fingers(0.0, search.force_n)
     for _ in range(250):
@@ -171,7 +176,13 @@ def _try_out(cell: RobotCell, q: Array, T_base_fingertip: Array, search: GraspSe
         cell.step(q, CYCLE_S)
     for _ in range(25):
         cell.step(q, CYCLE_S)
-    return cell.lifted_objects()
+    lifted = cell.lifted_objects()
+    cell.reset()
+    return lifted
+
+
+def _direction(rng: np.random.Generator) -> Array:
+    return _unit(rng.normal(size=3))
 
 
 def _unit(v: Array) -> Array:

@@ -40,5 +40,5 @@ def _film(film: Film) -> dict[str, object]:
         "row": row,
         "title": f"Episode {row.number}" + (f", attempt {row.attempt + 1}" if row.attempt else ""),
         "outside": data_uri(strip([shot.outside for shot in film.shots], captions)),
-        "wrist": data_uri(strip([shot.wrist for shot in film.shots], [""] * len(film.shots))),
+        "near": data_uri(strip([shot.near for shot in film.shots], [""] * len(film.shots))),
     }

@@ -27,7 +27,7 @@ class EpisodeRow:
     width_m: float
     seconds: float  # of the robot's time, from the start pose to the end of the lift
     wall_seconds: float  # that it took to simulate
-    ms: dict[str, float] = field(default_factory=dict)  # per step and stage
+    ms: dict[str, float] = field(default_factory=dict)  # per step and stage; ``processor``: of all stages together
     reality: dict[str, Any] = field(default_factory=dict)  # how far this cell was from its ideal
     attempt: int = 0  # within the scene: more than one with ``dynamic``
 
@@ -80,6 +80,12 @@ class Evaluation:
                 total[stage] += value * row.steps
         return {stage: value / max(steps, 1) for stage, value in sorted(total.items())}
 
+    @property
+    def per_hour_and_core(self) -> float:
+        """Attempts that one core runs in an hour of its time; 0 when that was not measured."""
+        processor_ms = self.mean_ms().get("processor", 0.0) * sum(row.steps for row in self.rows)
+        return 3.6e6 * self.attempts / processor_ms if processor_ms else 0.0
+
     def to_json(self) -> dict[str, Any]:
         low, high = wilson_interval(self.successes, self.attempts)
         return {
@@ -94,6 +100,7 @@ class Evaluation:
             "reasons": dict(self.reasons()),
             "per_object": {name: list(counts) for name, counts in self.per_object().items()},
             "ms_per_step": self.mean_ms(),
+            "attempts_per_hour_per_core": self.per_hour_and_core,
             "settings": self.settings,
             "episodes": [asdict(row) for row in self.rows],
         }

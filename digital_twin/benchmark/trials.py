@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from digital_twin.benchmark.inprocess import InProcessArm, InProcessCamera, InProcessGripper, VirtualRobot
 from digital_twin.benchmark.policies import PolicyMaker
+from digital_twin.benchmark.recording import recorded
 from digital_twin.benchmark.results import EpisodeRow
 from digital_twin.benchmark.workspace import guard_limits, start_joints
 from digital_twin.world.cell_piles import PileSettings, SceneName
@@ -22,6 +25,7 @@ from robot_runner.arm.base import Arm
 from robot_runner.episode import Episode
 from robot_runner.episode_types import EpisodeConfig, EpisodeEvent, State
 from robot_runner.gripper.base import Gripper
+from robot_runner.session_log import SessionLog
 from wildgrasp.geometry import Array
 
 OnEvent = Callable[[EpisodeEvent], None]
@@ -45,10 +49,12 @@ def run_trial(
     trial: Trial,
     make_policy: PolicyMaker,
     watch: Callable[[RobotCell], OnEvent] = lambda cell: lambda event: None,
+    session: Path | None = None,
 ) -> list[EpisodeRow]:
     """Run one scene and judge every attempt twice. A row per attempt: one, or with ``dynamic`` as many as it takes.
 
-    ``watch`` is shown the cell before the first attempt and answers with who is told of the episodes' events.
+    ``watch`` is shown the cell before the first attempt and answers with who is told of the episodes' events;
+    ``session`` is the folder that the scene is to be recorded as. Raises SessionError when that is not possible.
     """
     streams = np.random.SeedSequence([trial.seed, trial.number]).spawn(5)
     scene_rng, reality_rng, start_rng, policy_rng, hand_rng = (np.random.default_rng(s) for s in streams)
@@ -59,25 +65,27 @@ def run_trial(
         reality=sample_reality(reality_rng, trial.difficulty, trial.without),
         start_q=start_joints(start_rng, trial.start_shift_m, trial.start_turn_rad, trial.scene),
     )
-    t_wall = time.perf_counter()
+    clock = _Clock()
     cell = RobotCell(settings)
-    bench = _Bench(trial, cell, make_policy(cell, policy_rng), watch(cell))
-    try:
-        if trial.scene != "dynamic":
-            return [bench.attempt(0, t_wall)]
-        return _clear_away(bench, cell, hand_rng, t_wall)
-    finally:
-        bench.close()
+    policy, on_event, robot = make_policy(cell, policy_rng), watch(cell), VirtualRobot(cell)
+    config = EpisodeConfig(guard=guard_limits(trial.scene), start_q=settings.start_q)
+    with closing(InProcessCamera(robot, settings.reality, settings.seed)) as camera:
+        log = nullcontext() if session is None else recorded(session, camera.open(), config, asdict(trial))
+        with log as kept:
+            bench = _Bench(trial, cell, robot, camera, config, policy, on_event, kept)
+            if trial.scene != "dynamic":
+                return [bench.attempt(0, clock)]
+            return _clear_away(bench, cell, hand_rng, clock)
 
 
-def _clear_away(bench: _Bench, cell: RobotCell, rng: np.random.Generator, t_wall: float) -> list[EpisodeRow]:
+def _clear_away(bench: _Bench, cell: RobotCell, rng: np.random.Generator, clock: _Clock) -> list[EpisodeRow]:
     """Section VI's dynamic runs: what is grasped is taken away, until nothing is left or three attempts failed in a
     row; during each attempt somebody pulls the sheet."""
     rows: list[EpisodeRow] = []
     while cell.objects() and not _given_up(rows):
         hand = _Hand(cell, rng)
-        rows.append(bench.attempt(len(rows), t_wall, hand))
-        t_wall = time.perf_counter()
+        rows.append(bench.attempt(len(rows), clock, hand))
+        clock = _Clock()
     return rows
 
 
@@ -103,32 +111,43 @@ class _Hand:
                 self._sheet.pull(self._goal)
 
 
+@dataclass(frozen=True)
 class _Bench:
     """One cell with the product's loop over it."""
 
-    def __init__(self, trial: Trial, cell: RobotCell, policy: Policy, on_event: OnEvent) -> None:
-        self._trial, self._cell, self._policy, self._on_event = trial, cell, policy, on_event
-        self._robot = VirtualRobot(cell)
-        self._camera = InProcessCamera(self._robot, cell.settings.reality, cell.settings.seed)
-        self._info = self._camera.open()
+    trial: Trial
+    cell: RobotCell
+    robot: VirtualRobot
+    camera: InProcessCamera
+    config: EpisodeConfig
+    policy: Policy
+    on_event: OnEvent
+    log: SessionLog | None
 
-    def attempt(self, number: int, t_wall: float, disturb: OnEvent = lambda event: None) -> EpisodeRow:
+    def attempt(self, number: int, clock: _Clock, disturb: OnEvent = lambda event: None) -> EpisodeRow:
         """One grasp, from the start pose to the verdict; what was lifted is taken out of the cell."""
-        trial, cell, robot = self._trial, self._cell, self._robot
-        policy, watcher = _TimedPolicy(self._policy), _Watcher(cell, disturb, self._on_event)
+        trial, cell, robot = self.trial, self.cell, self.robot
+        policy, watcher = _TimedPolicy(self.policy), _Watcher(cell, disturb, self.on_event)
         robot.physics_s = robot.render_s = 0.0
+        setup_s = clock.wall_s()
         cell.judge.reset()
         episode = Episode(
             InProcessArm(robot),
             InProcessGripper(robot),
-            self._camera,
-            self._info,
+            self.camera,
+            self.camera.open(),
             policy,
-            EpisodeConfig(guard=guard_limits(trial.scene), start_q=cell.settings.start_q),
+            self.config,
+            self.log,
             on_event=watcher,
             drop_off=self._take_away,
         )
+        if self.log is not None:
+            self.log.begin()
         result = episode.run()
+        reason = _reason(result.outcome, result.reason, watcher)
+        if self.log is not None:
+            self.log.end(result, f"in truth: {reason or 'lifted ' + watcher.object}")
         return EpisodeRow(
             seed=trial.seed,
             number=trial.number,
@@ -136,31 +155,45 @@ class _Bench:
             object=watcher.object or cell.object_kinds.get(cell.nearest_object() or "", ""),
             steps=result.steps,
             outcome=result.outcome,
-            reason=_reason(result.outcome, result.reason, watcher),
+            reason=reason,
             success=result.success,
             truth=watcher.lifted,
             width_m=result.width_m or 0.0,
             seconds=(result.t_end_ns - result.t_start_ns) * 1e-9,
-            wall_seconds=time.perf_counter() - t_wall,
-            ms=_per_step(result.steps, robot, policy) | result.timings_ms,
+            wall_seconds=clock.wall_s(),
+            ms=_per_step(result.steps, robot, policy, setup_s, clock.processor_s()) | result.timings_ms,
             reality=asdict(cell.settings.reality),
         )
 
-    def close(self) -> None:
-        self._camera.close()
-
     def _take_away(self, arm: Arm, gripper: Gripper) -> None:
-        for name in self._cell.lifted_objects():
-            self._cell.remove_object(name)
+        for name in self.cell.lifted_objects():
+            self.cell.remove_object(name)
 
 
-def _per_step(steps: int, robot: VirtualRobot, policy: _TimedPolicy) -> dict[str, float]:
-    """Milliseconds of real time per step and stage."""
+class _Clock:
+    """Real time and time of the processor since it was made."""
+
+    def __init__(self) -> None:
+        self._wall, self._processor = time.perf_counter(), time.process_time()
+
+    def wall_s(self) -> float:
+        return time.perf_counter() - self._wall
+
+    def processor_s(self) -> float:
+        return time.process_time() - self._processor
+
+
+def _per_step(
+    steps: int, robot: VirtualRobot, policy: _TimedPolicy, setup_s: float, processor_s: float
+) -> dict[str, float]:
+    """Milliseconds per step and stage: of real time, but ``processor``, which is all of them together."""
     seconds = {
+        "set-up": setup_s,  # the scene falls into place, the policy is made
         "physics": robot.physics_s,
         "render": robot.render_s,
-        "observe": policy.observe_s,
+        "observe": policy.observe_s,  # fusion
         "decide": policy.decide_s,
+        "processor": processor_s,
     }
     return {stage: 1e3 * value / max(steps, 1) for stage, value in seconds.items()}
 

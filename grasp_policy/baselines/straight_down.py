@@ -1,4 +1,4 @@
-"""Straight down on the highest point: what one gets without looking at shape."""
+"""Straight at what sticks out most: what one gets without looking at shape."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grasp_policy.baselines.steps import gripper_pose, step_toward, table_height
+from grasp_policy.baselines.support import Support
 from grasp_policy.observer import SceneObserver
 from grasp_policy.policy import Allowed, Decision
+from grasp_policy.scene.surface import SurfacePoints
 from grasp_policy.scene.tsdf import Volume
 from wildgrasp.geometry import rotation_angle
 
@@ -17,8 +19,9 @@ _DOWN = np.array([0.0, 0.0, -1.0])
 class StraightDown:
     """Goes over the highest point of the scene, then down past it, and closes. Implements ``Policy``.
 
-    The base frame's z points up. On a flat top any point is the highest; it stays with the one it chose while nothing
-    clearly higher comes into sight and that place does not sink.
+    Down is towards the plane that the scene stands or hangs on, whichever way that faces. On a flat top any point is
+    the highest; it stays with the one it chose while nothing clearly higher comes into sight and that place does not
+    sink.
     """
 
     def __init__(self, workspace: Volume | None = None) -> None:
@@ -31,15 +34,19 @@ class StraightDown:
         self._start_episode()
 
     def _start_episode(self) -> None:
+        self._support = Support()  # in its frame are all poses below
         self._top: NDArray[np.float64] | None = None  # [3]
         self._descending = False
 
     def decide(self, T_base_fingertip: NDArray[np.float64], allowed: Allowed) -> Decision:
         T = np.asarray(T_base_fingertip, np.float64)
-        surface = self._observer.surface_points()
+        return self._support.decide(self._decide, self._observer.surface_points(), T, allowed)
+
+    def _decide(self, surface: SurfacePoints, T: NDArray[np.float64], allowed: Allowed) -> Decision:
+        """The decision in the frame of the support, whose z points up as it were."""
         table = table_height(surface)
         if table is None:
-            return Decision("stuck", T, "no level surface in sight")
+            return Decision("stuck", T, "no flat surface in sight")
         if not self._descending:
             self._top = _highest(surface.points, table, self._top)
         if self._top is None:

@@ -7,23 +7,20 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import signal
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from processing.pipeline import ProcessConfig
+from processing.scale.one_core import ONE_THREAD, environment
 from processing.scale.pool import News
 from processing.scale.tasks import Task, run_task
 from wildgrasp.errors import UserError
 
 PROGRESS_EVERY_S = 0.2
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # each process has one core, and no more
 
 
 class _Worker:
@@ -33,7 +30,7 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(target=_work, args=(theirs, config, scratch), daemon=True)
-        with _environment(ONE_THREAD):
+        with environment(ONE_THREAD):
             self.process.start()
         theirs.close()
         self.task: Task | None = None
@@ -122,18 +119,3 @@ def do_task(task: Task, config: ProcessConfig, scratch: Path, send=lambda news: 
         return News(task, "failed", reason=str(error))
     except Exception:
         return News(task, "failed", reason=f"a bug in processing:\n{traceback.format_exc()}")
-
-
-@contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Environment variables for processes that are started meanwhile."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

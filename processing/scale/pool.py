@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
-from processing.pipeline import ProcessReport
-from processing.scale.tasks import Task
+
+class Task(Protocol):
+    """Something to do that a pool can be given: hashable, and picklable, since another process does it."""
+
+    @property
+    def bytes(self) -> int:
+        """How much there is to do, against other tasks."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -21,7 +27,7 @@ class News:
     kind: Literal["progress", "done", "failed", "died"]
     step: str = ""
     fraction: float = 0.0  # of the step
-    report: ProcessReport | None = None
+    report: Any = None
     reason: str = ""
 
 

@@ -9,35 +9,38 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from pathlib import Path
+from collections.abc import Callable
+from typing import Any
 
-from processing.pipeline import ProcessConfig
-from processing.scale.local_pool import do_task
-from processing.scale.pool import News
-from processing.scale.tasks import Task
+from processing.scale.one_core import ONE_THREAD
+from processing.scale.pool import News, Task
 from wildgrasp.errors import UserError
 
 CONNECT_S = 5.0
 ASK_AGAIN_S = 2.0  # the cluster may have grown or shrunk meanwhile
 QUEUED_PER_CORE = 2  # a task more than there are cores waits at the node, so that no core does
+_RUNTIME = {"env_vars": ONE_THREAD}
 
 
 class RayPool:
-    """One task per core of the cluster at ``address`` (host:port, ``auto``, or ``ray://host:port``)."""
+    """One task per core of the cluster at ``address`` (host:port, ``auto``, or ``ray://host:port``).
 
-    def __init__(self, address: str, config: ProcessConfig, scratch: Path) -> None:
+    A node does ``do(task, *shared)``, which tells by its News what came of it.
+    """
+
+    def __init__(self, address: str, do: Callable[..., News], *shared: Any) -> None:
         _require_answer(address)
         here = address.startswith(("127.0.0.1:", "localhost:"))
         ray = _import_ray(here)
         # A cluster on loopback is joined on loopback: else Ray would listen on the machine's outer address.
         own = {"_node_ip_address": "127.0.0.1"} if here else {}
         try:
-            ray.init(address=address, log_to_driver=False, logging_level="ERROR", **own)
+            ray.init(address=address, log_to_driver=False, logging_level="ERROR", runtime_env=_RUNTIME, **own)
         except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
             raise _not_joined(address, str(error).split(". ")[0]) from error
         self._ray = ray
-        self._do = ray.remote(num_cpus=1, max_retries=0)(do_task)
-        self._arguments = (ray.put(config), str(scratch))
+        self._do = ray.remote(num_cpus=1, max_retries=0)(do)
+        self._shared = [ray.put(value) for value in shared]
         self._running: dict[object, Task] = {}
 
     def free(self) -> int:
@@ -46,8 +49,7 @@ class RayPool:
         return QUEUED_PER_CORE * max(cores, 1) - len(self._running)
 
     def start(self, task: Task) -> None:
-        config, scratch = self._arguments
-        self._running[self._do.remote(task, config, Path(scratch))] = task
+        self._running[self._do.remote(task, *self._shared)] = task
 
     def wait(self, timeout_s: float = ASK_AGAIN_S) -> list[News]:
         """May return nothing: by then the cluster may have more cores."""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from processing.pipeline import ProcessReport
-from processing.scale.pool import Pool
-from processing.scale.tasks import Task
+from processing.scale.pool import Pool, Task
 
 ATTEMPTS = 3  # a task whose process or node died so many times is poison
 
@@ -21,14 +19,14 @@ class Update:
     kind: Literal["progress", "again", "done", "set aside"]
     step: str = ""
     fraction: float = 0.0  # of the step
-    report: ProcessReport | None = None
+    report: Any = None
     reason: str = ""
 
 
 def process_all(tasks: Sequence[Task], pool: Pool) -> Iterator[Update]:
     """Do all tasks; yields news as it comes, and closes the pool at the end, also when the caller stops (Ctrl-C).
 
-    The longest recordings begin first, so that no single one is left over at the end. A task whose process or node died
+    The largest tasks begin first, so that no single one is left over at the end. A task whose process or node died
     goes to the end of the queue; after ``ATTEMPTS`` deaths it is set aside, as is one that cannot be processed.
     """
     waiting = sorted(tasks, key=lambda task: task.bytes, reverse=True)

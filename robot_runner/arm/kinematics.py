@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wildgrasp.geometry import so3_log
+from wildgrasp.geometry import skew, so3_log
 
 Array = NDArray[np.float64]
 
@@ -79,7 +79,8 @@ def jacobian(model: ArmModel, q: Array) -> Array:
 def _jacobian_from_frames(frames: Array) -> Array:
     axes = frames[..., :6, :3, 2]
     arms = frames[..., 6:, :3, 3] - frames[..., :6, :3, 3]
-    return np.swapaxes(np.concatenate([np.cross(axes, arms), axes], axis=-1), -1, -2)
+    linear = (skew(axes) @ arms[..., None])[..., 0]
+    return np.swapaxes(np.concatenate([linear, axes], axis=-1), -1, -2)
 
 
 def singularity_margin(model: ArmModel, q: Array) -> Array:

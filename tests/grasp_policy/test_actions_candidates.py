@@ -17,7 +17,7 @@ from grasp_policy.actions import (
     VIEW_CAMERA,
     candidates,
     depth_between_fingers,
-    finishing_advance,
+    finishing_move,
     median_depth,
     step_size,
 )
@@ -36,7 +36,7 @@ def test_paper_preset_is_section_5a():
     assert step_size(0.5, PAPER) == pytest.approx((0.05, np.deg2rad(30), 0.01))
     assert step_size(5.0, PAPER) == pytest.approx((0.05, np.deg2rad(30), 0.01))
     assert PAPER.close_margin_m == 0.015
-    assert PAPER.finish_m == 0.0
+    assert (PAPER.finish_m, PAPER.centre_m) == (0.0, 0.0)
 
 
 def test_the_35_candidates_exactly():
@@ -159,29 +159,41 @@ def everything_allowed(poses):
     return np.ones(len(poses), bool)
 
 
-def advance(points, allowed=everything_allowed, preset=FINE, T=None):
-    return finishing_advance(np.reshape(points, (-1, 3)).astype(float), np.eye(4) if T is None else T, allowed, preset)
+def finish(points, allowed=everything_allowed, preset=FINE, T=None):
+    """(aside, ahead) in metres."""
+    move = finishing_move(np.reshape(points, (-1, 3)).astype(float), np.eye(4) if T is None else T, allowed, preset)
+    np.testing.assert_array_equal(move[:3, :3], np.eye(3))
+    assert move[1, 3] == 0.0
+    return float(move[0, 3]), float(move[2, 3])
 
 
 def test_finishing_move_goes_all_the_way_when_clear():
-    assert advance([]) == pytest.approx(0.025)
+    assert finish([]) == pytest.approx((0.0, 0.05))
     between = np.array([[0.0, 0.0, 0.005], [0.02, 0.0, -0.02], [-0.03, 0.005, 0.02]])
-    assert advance(between) == pytest.approx(0.025)
-    assert advance([], preset=PAPER) == 0.0
+    assert finish(between) == pytest.approx((0.0, 0.05))
+    assert finish([], preset=PAPER) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize("side", [1.0, -1.0])
-def test_finishing_move_stops_before_a_finger_touches(side):
-    under_finger = np.array([[side * 0.061, y, 0.016] for y in (-0.005, 0.0, 0.005)])
-    assert advance(under_finger) == pytest.approx(0.010)
-    assert advance(under_finger[:1]) == pytest.approx(0.025)  # one stray point is noise
+def test_finishing_move_passes_what_stands_under_one_finger_by_moving_aside(side):
+    edge = np.array([[side * x, y, 0.016] for x in (0.04, 0.045, 0.05, 0.055, 0.061) for y in (-0.005, 0.005)])
+    aside, ahead = finish(edge)
+    assert (aside, ahead) == pytest.approx((side * 0.012, 0.05))  # no farther than it takes
+    assert finish(edge[-1:]) == pytest.approx((0.0, 0.05))  # one stray point is noise
+
+
+def test_finishing_move_stops_before_the_fingers_touch_what_is_under_both():
+    under_both = np.array(
+        [[side * x, y, 0.016] for side in (1, -1) for x in (0.05, 0.061, 0.07) for y in (-0.005, 0.005)]
+    )
+    assert finish(under_both) == pytest.approx((0.0, 0.010))
 
 
 def test_finishing_move_stops_before_the_palm_touches():
     palm = gripper_boxes(MAX_OPENING_M)["palm"]
     face = palm.center[2] + palm.half[2]
     tall = np.array([[x, 0.0, face + 0.011] for x in (-0.02, 0.0, 0.02)])
-    assert advance(tall) == pytest.approx(0.005)
+    assert finish(tall) == pytest.approx((0.0, 0.005))
 
 
 def test_finishing_move_asks_for_every_pose_on_the_way():
@@ -192,8 +204,18 @@ def test_finishing_move_asks_for_every_pose_on_the_way():
         return poses[:, 2, 3] > 0.012
 
     T = looking_down(0.025)
-    assert advance([], only_above_the_table, T=T) == pytest.approx(0.010)
-    np.testing.assert_allclose(asked[0][:, 2, 3], 0.025 - np.arange(1, 6) * 0.005)
+    assert finish([], only_above_the_table, T=T) == pytest.approx((0.0, 0.010))
+    np.testing.assert_allclose(asked[0][:, 2, 3], 0.025 - np.arange(1, 11) * 0.005)
     # A free pose beyond one that is not does not count.
-    assert advance([], lambda poses: np.array([True, False, True, True, True])) == pytest.approx(0.005)
-    assert advance([], lambda poses: np.zeros(len(poses), bool)) == 0.0
+    assert finish([], lambda poses: np.arange(len(poses)) != 1) == pytest.approx((0.0, 0.005))
+    assert finish([], lambda poses: np.zeros(len(poses), bool)) == (0.0, 0.0)
+
+
+@given(st.lists(st.tuples(*[st.floats(-0.12, 0.12)] * 3), max_size=40))
+def test_the_gripper_is_clear_of_the_scene_all_along_its_finishing_move(points):
+    aside, ahead = finish(points) if points else (0.0, 0.0)
+    for advance in np.arange(0.005, ahead + 1e-9, 0.005):
+        inside = np.zeros(len(points), bool)
+        for box in gripper_boxes(MAX_OPENING_M).values():
+            inside |= (np.abs(np.array(points) - [aside, 0.0, advance] - box.center) < box.half).all(axis=1)
+        assert inside.sum() < 2

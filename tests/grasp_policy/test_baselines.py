@@ -15,9 +15,11 @@ from grasp_policy.baselines.antipodal import (
     tips_above,
 )
 from grasp_policy.baselines.steps import MAX_STEP_M, MAX_STEP_RAD, gripper_pose, step_toward, table_height
+from grasp_policy.baselines.support import support_frame
 from grasp_policy.registry import BASELINES, make_policy
 from grasp_policy.scene.surface import SurfacePoints
-from wildgrasp.geometry import pose, rotation_angle, so3_exp
+from grasp_policy.scene.tsdf import Volume
+from wildgrasp.geometry import inverse, pose, rotation_angle, so3_exp, transform
 from wildgrasp.rig import MAX_OPENING_M, NOMINAL_T_FINGERTIP_CAMERA, gripper_boxes
 
 START = look_at((0.0, -0.05, 0.42), (0.0, 0.0, 0.0))
@@ -108,7 +110,42 @@ def test_straight_down_closes_past_the_highest_point():
     T = decisions[-1].T_base_fingertip
     assert np.all(np.abs(T[:2, 3]) < [0.03, 0.055])
     assert T[2, 3] == pytest.approx(TABLE_M + 0.04, abs=0.005)
-    np.testing.assert_allclose(T[:3, 2], [0, 0, -1], atol=1e-9)
+    np.testing.assert_allclose(T[:3, 2], [0, 0, -1], atol=1e-3)
+
+
+def test_heuristic_grasps_what_is_in_a_bin_and_not_the_bin():
+    walls = [Box((-0.20, y, TABLE_M), (0.20, y + 0.004, TABLE_M + 0.05)) for y in (-0.154, 0.15)] + [
+        Box((x, -0.15, TABLE_M), (x + 0.004, 0.15, TABLE_M + 0.05)) for x in (-0.204, 0.2)
+    ]
+    low = Box((-0.02, -0.05, TABLE_M), (0.02, 0.05, TABLE_M + 0.035))
+    last = run("heuristic", on_table(*walls, low))[-1]
+    assert last.kind == "close"
+    assert np.all(np.abs(last.T_base_fingertip[:2, 3]) < [0.03, 0.055])
+
+
+# A wall that faces −x, and a block that sticks out of it; lying on its back, it is BLOCK on its table.
+WALL = AnalyticScene((Plane((-1.0, 0.0, 0.0), 0.0), Box((-0.07, -0.05, -0.025), (0.0, 0.05, 0.025))))
+
+
+@pytest.mark.parametrize("name", ["heuristic", "straight-down"])
+def test_on_a_wall_they_approach_along_its_normal(name):
+    policy = make_policy(name, Volume.around((-0.25, 0.0, 0.0), (0.6, 0.8, 0.8)))
+    policy.reset()
+    T = look_at((-0.42, 0.0, 0.05), (0.0, 0.0, 0.0), up=(0.0, 0.0, 1.0))
+    for _ in range(40):
+        T_camera = T @ NOMINAL_T_FINGERTIP_CAMERA
+        color, depth, _ = WALL.render(SENSOR_CAMERA, T_camera)
+        policy.observe(color, depth, SENSOR_CAMERA, T_camera)
+        decision = policy.decide(T, lambda poses: poses[:, 0, 3] < -0.003)
+        T = decision.T_base_fingertip
+        if decision.kind != "move":
+            break
+    assert decision.kind == "close"
+    assert T[0, 2] > 0.9  # into the wall
+    assert -0.06 < T[0, 3] < -0.003
+    assert np.all(np.abs(T[1:3, 3]) < [0.05, 0.025])
+    if name == "heuristic":
+        assert abs(T[2, 0]) > 0.9  # across the block's narrow side
 
 
 @pytest.mark.parametrize("name", BASELINES)
@@ -213,3 +250,20 @@ def test_table_height_is_that_of_the_largest_level_surface():
     surface = SurfacePoints(points, up, np.zeros((len(points), 3), np.uint8))
     assert table_height(surface) == pytest.approx(0.1, abs=0.001)
     assert table_height(SurfacePoints.none()) is None
+
+
+@pytest.mark.parametrize("turn", [[0, 0, 0], [0.5, 0, 0.3], [0, -np.pi / 2, 0], [0.2, 2.0, -1.0]])
+def test_the_support_is_the_largest_plane_whichever_way_it_faces(turn):
+    rng = np.random.default_rng(0)
+    ground = np.column_stack([rng.uniform(-0.3, 0.3, (3000, 2)), rng.normal(0.0, 0.001, 3000)])
+    side = np.column_stack([rng.uniform(-0.1, 0.1, (900, 2)), np.full(900, 0.06)])[:, [2, 0, 1]]
+    points = np.concatenate([ground, side])
+    normals = np.repeat([[0.0, 0, 1], [1, 0, 0]], [3000, 900], axis=0) + rng.normal(0, 0.05, points.shape)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    T = pose(so3_exp(np.array(turn, float)), np.array([0.4, 0.1, -0.2]))
+    found = support_frame(SurfacePoints(transform(T, points), normals @ T[:3, :3].T, np.zeros(points.shape, np.uint8)))
+    T_true_found = inverse(T) @ found
+    np.testing.assert_allclose(T_true_found[:3, 2], [0, 0, 1], atol=2e-3)
+    assert (np.abs(T_true_found[:3, 3]) < [0.02, 0.02, 1e-3]).all()
+    np.testing.assert_allclose(found[:3, :3] @ found[:3, :3].T, np.eye(3), atol=1e-9)
+    assert support_frame(SurfacePoints.none()) is None

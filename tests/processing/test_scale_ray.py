@@ -11,6 +11,7 @@ import pytest
 from small_sessions import cut_in_half, write_sessions
 
 from processing.pipeline import ProcessConfig
+from processing.scale.local_pool import do_task
 from processing.scale.scheduler import process_all
 from processing.scale.tasks import find_tasks
 from wildgrasp.errors import UserError
@@ -43,7 +44,7 @@ def test_a_killed_process_and_a_killed_node_cost_their_own_tasks_only(cluster, t
     paths = dict(zip(names, write_sessions(tmp_path / "in", clip, names), strict=True))
     cut_in_half(paths["damaged"])
     head, other = cluster.head_node, next(iter(cluster.worker_nodes))
-    pool = Watched(RayPool(cluster.address, ProcessConfig(), tmp_path / "scratch"))
+    pool = Watched(RayPool(cluster.address, do_task, ProcessConfig(), tmp_path / "scratch"))
     killed: list[str] = []
 
     def kill_what_works() -> None:
@@ -76,7 +77,7 @@ def test_a_cluster_that_is_not_there_is_told_at_once(tmp_path):
         nobody.bind(("127.0.0.1", 0))
         port = nobody.getsockname()[1]
     with pytest.raises(UserError, match="cannot be joined"):
-        RayPool(f"127.0.0.1:{port}", ProcessConfig(), tmp_path)
+        RayPool(f"127.0.0.1:{port}", do_task, ProcessConfig(), tmp_path)
 
 
 class Watched:

@@ -45,6 +45,12 @@ def test_stage_times_are_weighted_by_steps():
     assert Evaluation("tabletop", "x", rows).mean_ms()["fuse"] == pytest.approx(7.0)
 
 
+def test_throughput_counts_the_processors_time():
+    rows = (row(0, steps=10, ms={"processor": 100.0}), row(1, steps=30, ms={"processor": 100.0}))
+    assert Evaluation("tabletop", "x", rows).per_hour_and_core == pytest.approx(3600 / 2.0)
+    assert Evaluation("tabletop", "x", (row(),)).per_hour_and_core == 0.0
+
+
 def test_json_has_the_documented_keys():
     written = json.loads(json.dumps(Evaluation("tabletop", "x", (row(),)).to_json()))
     assert {"attempts", "successes", "rate", "wilson_low", "wilson_high", "episodes"} <= written.keys()

@@ -1,12 +1,13 @@
 """The bench is honest: the expert succeeds, who never closes gets nothing, and a seed decides everything."""
 
 import json
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from digital_twin.benchmark import evaluation
+from digital_twin.benchmark import workers
 from digital_twin.benchmark.evaluation import EvaluationPlan, evaluate_plan
 from digital_twin.benchmark.policies import policy_maker
 from digital_twin.benchmark.results import EpisodeRow
@@ -64,14 +65,14 @@ def test_every_start_pose_is_acceptable_to_the_guard():
 def fake_rows(monkeypatch, fail_at=None):
     ran = []
 
-    def run_trial(trial, make_policy):
+    def run_trial(trial, make_policy, session):
         if trial.number == fail_at:
             raise KeyboardInterrupt
         ran.append(trial.number)
         return [EpisodeRow(trial.seed, trial.number, "mug", 5, "success", "", True, True, 0.03, 5.0, 0.1)]
 
-    monkeypatch.setattr(evaluation, "run_trial", run_trial)
-    monkeypatch.setattr(evaluation, "policy_maker", lambda name, weights: None)
+    monkeypatch.setattr(workers, "run_trial", run_trial)
+    monkeypatch.setattr(workers, "policy_maker", lambda name, weights: None)
     return ran
 
 
@@ -117,13 +118,31 @@ def test_files_that_a_plan_names_are_kept_with_its_rows(tmp_path, monkeypatch):
     assert str(tmp_path / "w.pt") in json.dumps(evaluate_plan(plan).to_json(), default=str)
 
 
-def test_workers_do_not_change_the_result():
+def rows_without_times(evaluation):
+    rows = json.loads(json.dumps(evaluation.to_json()))["episodes"]
+    return [{k: v for k, v in row.items() if k not in ("wall_seconds", "ms")} for row in rows]
+
+
+def test_neither_workers_nor_a_cluster_change_the_result():
     plan = EvaluationPlan(policy="straight-down", episodes=2, pile=FEW)
-    rows = []
-    for workers in (1, 2):
-        result = json.loads(json.dumps(evaluate_plan(plan, workers).to_json()))
-        rows.append([{k: v for k, v in row.items() if k not in ("wall_seconds", "ms")} for row in result["episodes"]])
-    assert rows[0] == rows[1]
+    rows = rows_without_times(evaluate_plan(plan))
+    assert rows_without_times(evaluate_plan(plan, workers=2)) == rows
+    with ray_cluster() as address:
+        assert rows_without_times(evaluate_plan(plan, ray=address)) == rows
+
+
+@contextmanager
+def ray_cluster():
+    """A node of two cores that listens on 127.0.0.1 only; its address."""
+    pytest.importorskip("ray", reason="the extra 'ray' is not installed")
+    from ray.cluster_utils import Cluster
+
+    node = {"num_cpus": 2, "node_ip_address": "127.0.0.1", "object_store_memory": 80_000_000}
+    cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+    try:
+        yield cluster.address
+    finally:
+        cluster.shutdown()
 
 
 def test_a_dynamic_pile_is_worked_until_three_failures_in_a_row_with_the_sheet_pulled_in_each():
