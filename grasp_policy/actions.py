@@ -45,6 +45,7 @@ class ActionPreset:
     close_margin_m: float  # close when something is this much nearer than the fingertips …
     blocked_margin_m: float  # … or this much, and the way ahead is not free
     finish_m: float  # how far the guarded finishing move may advance …
+    deepest_m: float  # … while no more than this is between the fingers, which the pads can hold …
     centre_m: float  # … and aside, along the closing direction, where that lets it advance farther
 
 
@@ -62,6 +63,7 @@ PAPER = ActionPreset(
     close_margin_m=0.015,
     blocked_margin_m=np.inf,
     finish_m=0.0,
+    deepest_m=np.inf,
     centre_m=0.0,
 )
 
@@ -81,6 +83,7 @@ FINE = ActionPreset(
     close_margin_m=0.025,
     blocked_margin_m=0.008,  # low things: the table stops the fingers before 25 mm of them are between
     finish_m=0.05,
+    deepest_m=0.06,
     centre_m=0.016,
 )
 

@@ -90,6 +90,8 @@ def close_if_due(
     if between_m <= min(preset.close_margin_m, preset.blocked_margin_m):
         return None
     points = observer.surface_from(T_base_fingertip)
+    finish_m = float(np.clip(preset.deepest_m - between_m, 0.0, preset.finish_m))
+    preset = replace(preset, finish_m=finish_m)
     straight = finishing_move(points, T_base_fingertip, allowed, replace(preset, centre_m=0.0), observer.opening_m)
     if between_m <= preset.close_margin_m and straight[2, 3] > 0:
         return None

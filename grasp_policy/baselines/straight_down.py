@@ -59,6 +59,12 @@ class StraightDown:
         if not self._descending and not _over(T, above):
             return _move(T, above, allowed, "over the highest point")
         self._descending = True
+        deep_first = np.repeat(target[None], len(_LESS_DEEP_M), axis=0)
+        deep_first[:, 2, 3] += _LESS_DEEP_M
+        free = np.asarray(allowed(deep_first), bool)
+        if not free.any():
+            return Decision("stuck", T, "the way is not free: down")
+        target = deep_first[free][0]
         if T[2, 3] - target[2, 3] > _LAST_MOVE_M:
             return _move(T, target, allowed, "down")
         return Decision("close", target, "past the highest point")
@@ -94,6 +100,7 @@ def _move(T: NDArray[np.float64], goal: NDArray[np.float64], allowed: Allowed, r
 _CLEAR_ABOVE_M = 0.10  # fingertips over the top before going down
 _DEPTH_M = 0.03  # past the highest point
 _TABLE_GAP_M = 0.004
+_LESS_DEEP_M = np.arange(7) * 0.005  # where it may not go all the way
 _LAST_MOVE_M = 0.05  # from here the finishing move goes all the way
 _LOWEST_OBJECT_M = 0.01  # lower things are the table's own roughness
 _TOP_POINTS = 5

@@ -154,6 +154,19 @@ def test_closes_with_the_finishing_move_when_the_block_is_between_the_fingers():
     np.testing.assert_allclose(paper.decide(T, everything_allowed).T_base_fingertip, T)
 
 
+def test_takes_things_no_deeper_between_the_fingers_than_the_pads_hold():
+    policy = QPolicy(prefer(0), workspace=WORKSPACE)
+    for height in (0.20, 0.12, 0.08, 0.045):
+        show(policy, looking_down(height))
+    decision = policy.decide(looking_down(0.045), everything_allowed)
+    assert decision.kind == "close"
+    between_m = float(decision.reason.split(" mm")[0]) * 1e-3
+    assert between_m > FINE.close_margin_m
+    advance_m = 0.045 - decision.T_base_fingertip[2, 3]
+    assert advance_m > 0
+    assert between_m + advance_m == pytest.approx(FINE.deepest_m, abs=0.005)  # whole steps of 5 mm
+
+
 def test_closes_on_low_things_where_there_is_no_going_further():
     """The table stops the fingers before the close margin of a low thing is between them."""
     low = AnalyticScene((Plane(), Box((-0.02, -0.05, 0.0), (0.02, 0.05, 0.016))))
