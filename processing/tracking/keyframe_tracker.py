@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import cv2
@@ -16,7 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processing.tracking.alignment import RansacConfig, StereoCamera, ransac_pose, refine_pose, rigid_fit
-from processing.tracking.direct import DirectConfig, Picture, align, pick_points, picture
+from processing.tracking.direct import (
+    STILL,
+    UNKNOWN,
+    DirectConfig,
+    DirectFit,
+    Expected,
+    Picture,
+    align,
+    pick_points,
+    picture,
+)
 from processing.tracking.features import (
     Descriptors,
     FeatureConfig,
@@ -28,7 +39,7 @@ from processing.tracking.features import (
 from processing.tracking.keyframes import Keyframe, Measurement, assemble, relative_pose
 from processing.tracking.paper_tracker import PaperConfig
 from processing.tracking.refinement import RefinementConfig, refine
-from processing.tracking.rolling import correct_rolling
+from processing.tracking.rolling import correct_rolling, corrected, expected_motion
 from processing.tracking.trajectory import Trajectory, View
 from wildgrasp.geometry import PinholeCamera, inverse, pose, rotation_angle, se3_exp, se3_log, transform
 
@@ -44,8 +55,8 @@ class KeyframeConfig:
     renew_below_fraction: float = 0.65  # of the keyframe's points still seen
     renew_beyond_rotation_rad: float = 0.26
     renew_beyond_motion: float = 0.12  # travelled, as a fraction of the points' median depth
-    same_start_m: float = 0.003  # starts of direct alignment that are this near end in the same place
-    same_start_rad: float = 0.005
+    usual_agreement: float = 0.9  # of the frame before's; below, a direct alignment may have ended elsewhere
+    renew_first_after: int = 2  # frames: how a first keyframe moved is known least
     bridge_frames: int = 5  # so many frames without measurement are predicted, more are lost
     reanchor_candidates: int = 8
 
@@ -81,6 +92,8 @@ class KeyframeTracker:
         self._T_keyframe_camera = pose()
         self._velocity = np.zeros(6)  # m/s, rad/s, in the camera's frame
         self._times_s: list[float] = []
+        self._agreement = 0.0  # of the last measurement
+        self._seconds = 0.0  # from the frame before to the present one
         self._readout_s = readout_s
         self._rng = np.random.default_rng(self.config.seed)
 
@@ -97,7 +110,7 @@ class KeyframeTracker:
         seen = picture(gray, depth, self.camera, self.config.direct)
 
         # 2. Predict by constant velocity, and measure against the current keyframe.
-        seconds = self._seconds_since_last(view)
+        self._seconds = seconds = self._seconds_since_last(view)
         T_predicted = self._T_keyframe_camera @ se3_exp(seconds * self._velocity)
         measured = self._measure(self._current, gray, depth, seen, T_predicted) if self.keyframes else None
 
@@ -111,9 +124,9 @@ class KeyframeTracker:
             step = inverse(self._T_keyframe_camera) @ measured.T_keyframe_camera
             follows = measured.keyframe == self._current and seconds > 0
             self._velocity = se3_log(step) / seconds if follows else np.zeros(6)
-            if follows and len(self.measurements) == 2:
-                self.keyframes[0].twist = self._readout_s * self._velocity  # nothing came before it
             self._current, self._T_keyframe_camera = measured.keyframe, measured.T_keyframe_camera
+            if follows and np.isinf(self.keyframes[self._current].motion.sigma[0]):
+                self._set_first_motion(measured)
         else:
             self._T_keyframe_camera = T_predicted
 
@@ -153,39 +166,49 @@ class KeyframeTracker:
     def _measure(
         self, index: int, gray: NDArray, depth: NDArray, seen: Picture, T_predicted: Array
     ) -> Measurement | None:
-        """Against a keyframe: by its corners, or where these find no majority by the prediction; then directly."""
-        keyframe = self.keyframes[index]
-        start = inverse(T_predicted)
-        ahead = transform(start, self._corner_camera.points(keyframe.corners))
-        ahead[:, 2] = np.maximum(ahead[:, 2], 0.05)
-        guess = self.camera.pinhole.project(ahead)
-        pixels, found = follow(keyframe.gray, gray, keyframe.corners[:, :2], guess, self.config.features)
-        by_corners = self._fit_corners(keyframe, np.flatnonzero(found), pixels[found], depth)
-        points = keyframe.points.at_rest(keyframe.twist)
-        # Corners bridge what prediction cannot, but their majority may be on a thing that moves: the surface decides.
-        starts = [start] if by_corners is None else [by_corners]
-        if by_corners is not None and self._differs(start, by_corners):
-            starts.append(start)
-        twist = None if self._readout_s == 0 else self._readout_s * self._velocity
-        gray_there, config = keyframe.points.gray, self.config.direct
-        fits = [align(points, gray_there, seen, self.camera, T, config, twist) for T in starts]
-        fit = max((f for f in fits if f is not None), key=lambda f: f.seen * f.agreement, default=None)
+        """Against a keyframe: directly, if hand and camera went on, or stopped; or else from where its corners went."""
+        keyframe, start = self.keyframes[index], inverse(T_predicted)
+        starts = [start, inverse(self._T_keyframe_camera)] if index == self._current else [start]
+        fit = self._align(keyframe, seen, starts)
+        if fit is None or fit.agreement < self.config.keyframes.usual_agreement * self._agreement:
+            by_corners = self._fit_corners(keyframe, gray, depth, start)
+            other = None if by_corners is None else self._align(keyframe, seen, [by_corners])
+            # Corners bridge what prediction cannot, but may be on a thing that moves: the whole surface decides.
+            fit = max((f for f in (fit, other) if f is not None), key=lambda f: f.seen * f.agreement, default=None)
         if fit is None:
             return None
-        T_keyframe_camera, fraction = inverse(fit.T_camera_reference), fit.seen / len(points)
-        return Measurement(index, T_keyframe_camera, fit.information, fraction, fit.twist, fit.per_twist)
+        self._agreement = fit.agreement
+        fraction = fit.seen / len(keyframe.points.late)
+        return Measurement(index, inverse(fit.T_camera_reference), fit.information, fraction, fit.rolled)
 
-    def _differs(self, A: Array, B: Array) -> bool:
-        """Whether two poses show the scene so differently that direct alignment may end elsewhere."""
-        limits, difference = self.config.keyframes, se3_log(inverse(A) @ B)
-        return bool(
-            np.linalg.norm(difference[:3]) > limits.same_start_m
-            or np.linalg.norm(difference[3:]) > limits.same_start_rad
-        )
+    def _align(self, keyframe: Keyframe, seen: Picture, starts: list[Array]) -> DirectFit | None:
+        points = keyframe.points
+        expect = partial(self._expected_motion, keyframe)
+        at_rest = points.at_rest(keyframe.motion.twist)
+        return align(at_rest, points.gray, seen, self.camera, starts, self.config.direct, expect)
 
-    def _fit_corners(self, keyframe: Keyframe, ids: NDArray, pixels: Array, depth: NDArray) -> Array | None:
-        """T_camera_keyframe from matches of a keyframe's corners ids [M] to pixels [M, 2]; None without a majority."""
+    def _expected_motion(self, keyframe: Keyframe, T_camera_keyframe: Array) -> Expected:
+        """During this frame's readout, if it lies so to a keyframe."""
+        velocity = self._velocity
+        if keyframe is self.keyframes[self._current] and self._seconds > 0:
+            velocity = se3_log(inverse(T_camera_keyframe @ self._T_keyframe_camera)) / self._seconds
+        return expected_motion(velocity, self._seconds, self._readout_s)
+
+    def _set_first_motion(self, second: Measurement) -> None:
+        """Nothing came before a first keyframe: how it moved is known once the frame after it has been measured."""
+        keyframe = self.keyframes[second.keyframe]
+        keyframe.motion = expected_motion(self._velocity, 1 / 30, self._readout_s)
+        self.measurements[-1] = second = corrected(second, None, keyframe.motion.twist)
+        self._T_keyframe_camera = second.T_keyframe_camera
+
+    def _fit_corners(self, keyframe: Keyframe, gray: NDArray, depth: NDArray, start: Array) -> Array | None:
+        """T_camera_keyframe from where optical flow finds a keyframe's corners; None without a majority."""
         limits, camera = self.config.keyframes, self._corner_camera
+        ahead = transform(start, camera.points(keyframe.corners))
+        ahead[:, 2] = np.maximum(ahead[:, 2], 0.05)
+        guess = camera.pinhole.project(ahead)
+        pixels, found = follow(keyframe.gray, gray, keyframe.corners[:, :2], guess, self.config.features)
+        ids, pixels = np.flatnonzero(found), pixels[found]
         if len(ids) < limits.min_inliers:
             return None
         observed = np.column_stack([pixels, camera.disparity(sample_depth(depth, pixels))])
@@ -222,6 +245,8 @@ class KeyframeTracker:
             gap = next((n for n, m in enumerate(reversed(self.measurements)) if m is not None), len(self.measurements))
             return not self.keyframes or gap > self.config.keyframes.bridge_frames
         limits, keyframe = self.config.keyframes, self.keyframes[measured.keyframe]
+        if keyframe.first and len(self.measurements) - 1 - keyframe.frame >= limits.renew_first_after:
+            return True
         T = measured.T_keyframe_camera
         travelled = np.linalg.norm(T[:3, 3]) / np.median(keyframe.points.points[:, 2])
         return bool(
@@ -247,7 +272,10 @@ class KeyframeTracker:
             island = self.keyframes[-1].island + 1
         else:
             T_world_camera, island = pose(), 0
-        twist = np.zeros(6) if measured is None else measured.twist
+        if measured is not None:
+            motion = Expected(measured.rolled.twist, expected_motion(np.zeros(6), self._seconds, self._readout_s).sigma)
+        else:
+            motion = STILL if self._readout_s == 0 else Expected(np.zeros(6), np.full(6, np.inf))
         self.keyframes.append(
             Keyframe(
                 frame=len(self.measurements) - 1,
@@ -257,11 +285,12 @@ class KeyframeTracker:
                 corners=corners[np.isfinite(corners[:, 2])],
                 points=points,
                 descriptors=Descriptors(gray, depth),
-                twist=twist,
+                motion=motion,
                 island=island,
+                first=measured is None,
             )
         )
         self._current, self._T_keyframe_camera = len(self.keyframes) - 1, pose()
         if measured is None:
             self._velocity = np.zeros(6)
-            self.measurements[-1] = Measurement(self._current, pose(), 1e12 * np.eye(6), 1.0, twist, np.zeros((6, 6)))
+            self.measurements[-1] = Measurement(self._current, pose(), 1e12 * np.eye(6), 1.0, UNKNOWN)

@@ -75,7 +75,7 @@ def _align_all(
     keyframes: Sequence[Keyframe], camera: StereoCamera, direct: DirectConfig, config: RefinementConfig
 ) -> list[Edge]:
     coarse = replace(direct, blur_px=config.coarse_blur_px, iterations=6, converged_px=0.1)
-    points = [k.points.at_rest(k.twist) for k in keyframes]
+    points = [k.points.at_rest(k.motion.twist) for k in keyframes]
     blurred = [picture(k.gray, k.depth, camera, coarse) for k in keyframes]
     edges = []
     for j, other in enumerate(keyframes):
@@ -84,7 +84,7 @@ def _align_all(
         for i in sources:
             u, v = keyframes[i].points.pixels.T
             levels = (
-                (blurred[i].image[v, u, 0], blurred[j], coarse),
+                (blurred[i].gray[v, u], blurred[j], coarse),
                 (keyframes[i].points.gray, sharp, direct),
             )
             edge = _align(i, j, points[i], keyframes, levels, camera, config)
@@ -98,7 +98,7 @@ def _align(i: int, j: int, points: Array, keyframes, levels, camera: StereoCamer
     T_start = T = inverse(other.T_world_camera) @ own.T_world_camera
     some = slice(None, None, max(1, len(points) // config.points))
     for gray, seen, level in levels:
-        fit = align(points[some], gray[some], seen, camera, T, level, other.twist if np.any(other.twist) else None)
+        fit = align(points[some], gray[some], seen, camera, [T], level, lambda T: other.motion)
         if fit is None:
             return None
         T = fit.T_camera_reference
