@@ -6,10 +6,10 @@ thousands of points, spread evenly over the picture, vote with two residuals eac
     colour     I(π(T X)) − (a·I₀ + b)      grey levels, with gain a and offset b for drifting exposure
     disparity  d(π(T X)) − f·B / (T X)_z   what the depth camera measures there
 
-(Steinbrücker et al. 2011, Kerl et al. 2013.) A shutter that rolls is part of the model: a point in a row that is read
-τ readouts after the middle one is seen by a camera that has moved on by τ·twist. That motion is estimated with the pose,
-near to what the frames around it let expect (rolling.py), because a hand trembles about as fast as frames come.
-Gauss–Newton with robust weights.
+(Steinbrücker et al. 2011, Kerl et al. 2013.) Where that measures nothing (near the grasp: most of the picture), colour
+speaks alone. A shutter that rolls is part of the model: a point in a row that is read τ readouts after the middle one
+is seen by a camera that has moved on by τ·twist. That motion is estimated with the pose, near to what the frames around
+it let expect (rolling.py), because a hand trembles about as fast as frames come. Gauss–Newton with robust weights.
 """
 
 from __future__ import annotations

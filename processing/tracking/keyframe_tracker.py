@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from processing.tracking.alignment import RansacConfig, StereoCamera, ransac_pose, refine_pose, rigid_fit
+from processing.tracking.alignment import RansacConfig, StereoCamera
 from processing.tracking.direct import (
     STILL,
     UNKNOWN,
@@ -41,7 +41,7 @@ from processing.tracking.paper_tracker import PaperConfig
 from processing.tracking.refinement import RefinementConfig, refine
 from processing.tracking.rolling import correct_rolling, corrected, expected_motion
 from processing.tracking.trajectory import Trajectory, View
-from wildgrasp.geometry import PinholeCamera, inverse, pose, rotation_angle, se3_exp, se3_log, transform
+from wildgrasp.geometry import PinholeCamera, inverse, pose, rotation_angle, se3_exp, se3_log, so3_exp, transform
 
 Array = NDArray[np.float64]
 
@@ -92,6 +92,7 @@ class KeyframeTracker:
         self._T_keyframe_camera = pose()
         self._velocity = np.zeros(6)  # m/s, rad/s, in the camera's frame
         self._times_s: list[float] = []
+        self._gray_before: NDArray[np.uint8] | None = None
         self._agreement = 0.0  # of the last measurement
         self._seconds = 0.0  # from the frame before to the present one
         self._readout_s = readout_s
@@ -133,6 +134,7 @@ class KeyframeTracker:
         # 5. Begin a new keyframe when the old one has been left behind.
         if self._keyframe_is_due(measured):
             self._add_keyframe(gray, depth, seen, measured)
+        self._gray_before = gray
         return self.measurements[-1]
 
     def finish(self) -> Trajectory:
@@ -171,7 +173,7 @@ class KeyframeTracker:
         starts = [start, inverse(self._T_keyframe_camera)] if index == self._current else [start]
         fit = self._align(keyframe, seen, starts)
         if fit is None or fit.agreement < self.config.keyframes.usual_agreement * self._agreement:
-            by_corners = self._fit_corners(keyframe, gray, depth, start)
+            by_corners = self._fit_corners(keyframe, gray, start)
             other = None if by_corners is None else self._align(keyframe, seen, [by_corners])
             # Corners bridge what prediction cannot, but may be on a thing that moves: the whole surface decides.
             fit = max((f for f in (fit, other) if f is not None), key=lambda f: f.seen * f.agreement, default=None)
@@ -201,27 +203,29 @@ class KeyframeTracker:
         self.measurements[-1] = second = corrected(second, None, keyframe.motion.twist)
         self._T_keyframe_camera = second.T_keyframe_camera
 
-    def _fit_corners(self, keyframe: Keyframe, gray: NDArray, depth: NDArray, start: Array) -> Array | None:
-        """T_camera_keyframe from where optical flow finds a keyframe's corners; None without a majority."""
-        limits, camera = self.config.keyframes, self._corner_camera
-        ahead = transform(start, camera.points(keyframe.corners))
-        ahead[:, 2] = np.maximum(ahead[:, 2], 0.05)
-        guess = camera.pinhole.project(ahead)
-        pixels, found = follow(keyframe.gray, gray, keyframe.corners[:, :2], guess, self.config.features)
-        ids, pixels = np.flatnonzero(found), pixels[found]
-        if len(ids) < limits.min_inliers:
+    def _fit_corners(self, keyframe: Keyframe, gray: NDArray, T_predicted: Array) -> Array | None:
+        """T_camera_keyframe from where optical flow finds a keyframe's corners; None without a majority.
+
+        Flow begins in the frame before, which looks most alike; the keyframe itself if it is not what that was measured
+        against.
+        """
+        limits, landmarks = self.config.keyframes, self._corner_camera.points(keyframe.corners)
+        follows = keyframe is self.keyframes[self._current]
+        source, T_source = (self._gray_before, inverse(self._T_keyframe_camera)) if follows else (keyframe.gray, pose())
+        start, guess = (self._project(transform(T, landmarks)) for T in (T_source, T_predicted))
+        pixels, found = follow(source, gray, start, guess, self.config.features)
+        landmarks, pixels = landmarks[found], pixels[found]
+        if len(pixels) < limits.min_inliers:
             return None
-        observed = np.column_stack([pixels, camera.disparity(sample_depth(depth, pixels))])
-        landmarks = camera.points(keyframe.corners[ids])
-        inliers = ransac_pose(landmarks, observed, camera, self.config.ransac, self._rng)
-        if inliers is None or inliers.sum() < max(limits.min_inliers, limits.min_inlier_fraction * len(ids)):
+        # From where they are seen alone: near the grasp a depth camera measures little of what it sees.
+        matrix, reach = self.camera.pinhole.matrix, self.config.ransac.inlier_px
+        ok, w, t, inliers = cv2.solvePnPRansac(landmarks, pixels, matrix, None, None, None, False, 200, reach)
+        if not ok or len(inliers) < max(limits.min_inliers, limits.min_inlier_fraction * len(pixels)):
             return None
-        measured = inliers & np.isfinite(observed[:, 2])
-        if measured.sum() < limits.min_inliers // 2:
-            return None
-        T_start = rigid_fit(landmarks[measured], camera.points(observed[measured]))
-        fit = refine_pose(landmarks[inliers], observed[inliers], camera, T_start)
-        return None if fit is None else fit.T_camera_reference
+        return pose(so3_exp(w[:, 0]), t[:, 0])
+
+    def _project(self, points: Array) -> Array:
+        return self.camera.pinhole.project(np.maximum(points, [-np.inf, -np.inf, 0.05]))
 
     def _reanchor(self, gray: NDArray, depth: NDArray, seen: Picture) -> Measurement | None:
         """Match against the keyframes that look most alike, then measure as usual from there."""

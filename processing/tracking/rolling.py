@@ -1,8 +1,8 @@
 """What a rolling shutter does to a trajectory: poses are re-read once the motion around each frame is known.
 
-While tracking, the motion during a frame's readout is expected to be about that since the frame before. Afterwards it is
-known better from the frames before and after. Both are means over longer times than a readout, so the picture itself has
-a say: every measurement tells what it saw of the motion, and how its pose depends on it.
+While tracking, the motion during a frame's readout is expected to be about that since the frame before. Afterwards it
+is known better from the frames before and after. Both are means over longer times than a readout, so the picture itself
+has a say: every measurement tells what it saw of the motion, and how its pose depends on it.
 """
 
 from __future__ import annotations
@@ -20,9 +20,7 @@ from wildgrasp.geometry import inverse, se3_exp, se3_log
 Array = NDArray[np.float64]
 
 PASSES = 2  # corrected poses give a better motion once more
-UNREST = np.array(
-    [0.025] * 3 + [0.05] * 3
-)  # m/s, rad/s: a hand's velocity against its mean over a thirtieth of a second
+UNREST = np.array([0.025] * 3 + [0.05] * 3)  # m/s, rad/s: a hand's velocity against its mean over a 30th of a second
 BOTH_SIDES = 0.5  # of that, where the mean is over the time before and after
 
 

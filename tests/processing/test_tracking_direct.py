@@ -43,7 +43,8 @@ def test_exposure_does_not_move_the_pose(scene):
     camera, points, gray, depth, T = scene
     lighter = np.clip(gray * 1.1 + 8, 0, 255).astype(np.uint8)
     fits = [
-        align(points.points, points.gray, picture(g, depth, camera, CONFIG), camera, [T], CONFIG) for g in (gray, lighter)
+        align(points.points, points.gray, picture(g, depth, camera, CONFIG), camera, [T], CONFIG)
+        for g in (gray, lighter)
     ]
     between = se3_log(fits[0].T_camera_reference @ np.linalg.inv(fits[1].T_camera_reference))
     assert np.linalg.norm(between[:3]) < 1e-4
