@@ -20,8 +20,10 @@ from wildgrasp.geometry import inverse, se3_exp, se3_log
 Array = NDArray[np.float64]
 
 PASSES = 2  # corrected poses give a better motion once more
-UNREST = np.array([0.025] * 3 + [0.05] * 3)  # m/s, rad/s: a hand's velocity against its mean over a 30th of a second
-BOTH_SIDES = 0.5  # of that, where the mean is over the time before and after
+# A hand's velocity in m/s and rad/s against its mean over a 30th of a second. It differs by more than twice that, but
+# what a picture tells of it is surer of itself than it should be: its errors are not independent.
+UNREST = np.array([0.01] * 3 + [0.02] * 3)
+BOTH_SIDES = 0.4  # of that, where the mean is over the time before and after
 
 
 def expected_motion(velocity: Array, seconds: float, readout_s: float) -> Expected:
