@@ -82,7 +82,7 @@ def main(
         takes_folder: Where simulated takes are kept between runs.
         with_peers: Also run the peers.
         peer_seconds: CPU time of a peer per clip and stride; then it gets no more frames.
-        vocabulary: ORB-SLAM3's (ORBvoc.txt), which its package does not bring.
+        vocabulary: ORB-SLAM3's, which its package does not bring: ORBvoc.txt, or what benchmarks.orb_vocabulary makes.
         json: File for the figures.
     """
     cv2.setNumThreads(1)

@@ -32,7 +32,7 @@ def peers(vocabulary: Path | None = None) -> tuple[dict[str, Make], dict[str, st
     if importlib.util.find_spec("pyorbslam3") is None:
         missing["orb-slam3"] = "pyorbslam3 is not installed (pip install 'wildgrasp[bench]')"
     elif vocabulary is None:
-        missing["orb-slam3"] = "its package brings no vocabulary: name one with --vocabulary FILE"
+        missing["orb-slam3"] = "its package brings no vocabulary: --vocabulary FILE (benchmarks.orb_vocabulary makes one)"
     else:
         found["orb-slam3"] = partial(OrbSlam3, vocabulary)
     return found, missing
@@ -140,6 +140,16 @@ ORBextractor.scaleFactor: 1.2
 ORBextractor.nLevels: 8
 ORBextractor.iniThFAST: 20
 ORBextractor.minThFAST: 7
+Viewer.KeyFrameSize: 0.05
+Viewer.KeyFrameLineWidth: 1.0
+Viewer.GraphLineWidth: 0.9
+Viewer.PointSize: 2.0
+Viewer.CameraSize: 0.08
+Viewer.CameraLineWidth: 3.0
+Viewer.ViewpointX: 0.0
+Viewer.ViewpointY: -0.7
+Viewer.ViewpointZ: -1.8
+Viewer.ViewpointF: 500.0
 """
 
 
