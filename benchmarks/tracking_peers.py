@@ -32,7 +32,7 @@ def peers(vocabulary: Path | None = None) -> tuple[dict[str, Make], dict[str, st
     if importlib.util.find_spec("pyorbslam3") is None:
         missing["orb-slam3"] = "pyorbslam3 is not installed (pip install 'wildgrasp[bench]')"
     elif vocabulary is None:
-        missing["orb-slam3"] = "its package brings no vocabulary: --vocabulary FILE (benchmarks.orb_vocabulary makes one)"
+        missing["orb-slam3"] = "its package brings no vocabulary (--vocabulary; benchmarks.orb_vocabulary makes one)"
     else:
         found["orb-slam3"] = partial(OrbSlam3, vocabulary)
     return found, missing

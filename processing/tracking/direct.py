@@ -183,6 +183,8 @@ def _descend(
             return None
         normal = sparse * (rows.T @ rows).astype(np.float64)
         H = normal[:PARAMETERS, :PARAMETERS] + prior
+        if np.linalg.cond(H[:6, :6]) > 1e12:  # a picture without any texture or depth
+            return None
         step = -np.linalg.solve(H, normal[:PARAMETERS, PARAMETERS] + prior @ (state - mean))
         T = se3_exp(step[:6]) @ T
         state[6:] += step[6:]

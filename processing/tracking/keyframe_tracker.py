@@ -93,7 +93,7 @@ class KeyframeTracker:
         self._velocity = np.zeros(6)  # m/s, rad/s, in the camera's frame
         self._times_s: list[float] = []
         self._gray_before: NDArray[np.uint8] | None = None
-        self._agreement = 0.0  # of the last measurement
+        self._agreement = 1.0  # of the last measurement
         self._seconds = 0.0  # from the frame before to the present one
         self._readout_s = readout_s
         self._rng = np.random.default_rng(self.config.seed)

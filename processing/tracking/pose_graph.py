@@ -27,7 +27,6 @@ class PoseGraphConfig:
     floor_rad: float = 2e-4
     cauchy: float = 3.0  # deviations beyond this many standard deviations count ever less
     iterations: int = 15
-    optimism: float = 2.7  # edges of one keyframe share its errors: true ones are larger by this (simulated takes)
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def optimize(T_world_camera: Array, edges: Sequence[Edge], config: PoseGraphConf
     """Adjust poses [K, 4, 4]; the first one of every part that edges connect stays where it is."""
     T, count = T_world_camera.copy(), len(T_world_camera)
     if not edges:
-        return PoseGraph(T, np.zeros(count), config.optimism**2, np.zeros(0))
+        return PoseGraph(T, np.zeros(count), 1.0, np.zeros(0))
     i, j = np.array([(e.i, e.j) for e in edges]).T
     Z_inverse = inverse(np.array([e.T_j_i for e in edges]))
     information = np.array([with_floor(e.information, config) for e in edges])
@@ -79,7 +78,6 @@ def optimize(T_world_camera: Array, edges: Sequence[Edge], config: PoseGraphConf
         T = T @ se3_exp(step)
         if np.abs(step).max() < 1e-7:
             break
-    variance *= config.optimism**2
     return PoseGraph(T, _position_sigma(H, count, fixed) * np.sqrt(variance), variance, weights)
 
 

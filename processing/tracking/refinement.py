@@ -32,6 +32,7 @@ class RefinementConfig:
     max_correction_m: float = 0.03  # how far the rough trajectory may be off
     max_correction_rad: float = 0.04
     coarse_blur_px: float = 3.0  # a blurred picture guides from further away
+    optimism: float = 2.7  # motions of one keyframe share its errors: true sigmas are larger by this (simulated takes)
     graph: PoseGraphConfig = field(default_factory=PoseGraphConfig)
     min_matches: int = 15  # of descriptors, to join an island
     reconnect_candidates: int = 6  # keyframes of another island tried by descriptors
@@ -55,10 +56,12 @@ def refine(
     edges += _align_all(keyframes, camera, direct, config)
     graph = optimize(np.array([k.T_world_camera for k in keyframes]), edges, config.graph)
     keyframes = [
-        replace(k, T_world_camera=T, sigma_m=float(s))
+        replace(k, T_world_camera=T, sigma_m=float(config.optimism * s))
         for k, T, s in zip(keyframes, graph.T_world_camera, graph.sigma_m, strict=True)
     ]
-    sigma = [0.0 if m is None else _position_sigma(m, graph.variance, config.graph) for m in measurements]
+    sigma = [
+        0.0 if m is None else config.optimism * _position_sigma(m, graph.variance, config.graph) for m in measurements
+    ]
     return assemble(keyframes, measurements, bridge_frames, sigma)
 
 

@@ -50,10 +50,46 @@ def test_exposure_does_not_move_the_pose(scene):
     assert np.linalg.norm(between[:3]) < 1e-4
 
 
-def test_nothing_measured_is_no_pose(scene):
+def test_nothing_seen_is_no_pose(scene):
     camera, points, gray, depth, T = scene
-    blank = picture(gray, np.zeros_like(depth), camera, CONFIG)
-    assert align(points.points, points.gray, blank, camera, [T], CONFIG) is None
+    covered = picture(np.full_like(gray, 30), np.zeros_like(depth), camera, CONFIG)
+    ignored = picture(gray, np.full_like(depth, -1), camera, CONFIG)
+    for seen in (covered, ignored):
+        assert align(points.points, points.gray, seen, camera, [T], CONFIG) is None
+
+
+def test_where_no_depth_is_measured_colour_suffices(scene):
+    """The guess is off; depth is measured in the left fifth of the picture only, as near the grasp."""
+    camera, points, gray, depth, T = scene
+    little = depth.copy()
+    little[:, depth.shape[1] // 5 :] = 0
+    start = se3_exp(np.array([0.002, -0.001, 0.001, 0.002, -0.002, 0.001])) @ T
+    fit = align(points.points, points.gray, picture(gray, little, camera, CONFIG), camera, [start], CONFIG)
+    error = se3_log(fit.T_camera_reference @ np.linalg.inv(T))
+    assert np.linalg.norm(error[:3]) < 5e-4
+    assert fit.seen > 0.8 * len(points.late)
+
+
+def test_what_must_not_be_looked_at_has_no_say(scene):
+    """Half of the picture shows something else; where that is ignored, it is as if it were not there."""
+    camera, points, gray, depth, T = scene
+    half = (slice(None), slice(depth.shape[1] // 2, None))
+    wrong, ignored = gray.copy(), depth.copy()
+    wrong[half], ignored[half] = 255 - gray[half], -1
+    fits = [
+        align(points.points, points.gray, picture(g, ignored, camera, CONFIG), camera, [T], CONFIG)
+        for g in (gray, wrong)
+    ]
+    between = se3_log(fits[0].T_camera_reference @ np.linalg.inv(fits[1].T_camera_reference))
+    assert np.linalg.norm(between[:3]) < 1e-4  # the blur reaches over the border
+    assert fits[0].seen == fits[1].seen < 0.6 * len(points.late)
+
+
+def test_the_right_one_of_several_guesses_is_found(scene):
+    camera, points, gray, depth, T = scene
+    far = [se3_exp(np.array([0.1, 0, 0, 0, sign * 0.3, 0])) @ T for sign in (-1, 1)]
+    fit = align(points.points, points.gray, picture(gray, depth, camera, CONFIG), camera, [*far, T], CONFIG)
+    assert np.linalg.norm(se3_log(fit.T_camera_reference @ np.linalg.inv(T))[:3]) < 3e-4
 
 
 def test_another_place_is_no_pose(scene):
