@@ -1,14 +1,14 @@
-"""The default tracker: every frame against the last keyframe, first by its corners, then by all of its surface.
+"""The default tracker: every frame against the last keyframe, by all of its surface.
 
-Optical flow of corners with RANSAC bridges large motions and tells what moves; direct alignment (direct.py) makes it
-exact, on plain tables too. Frame-to-frame odometry adds up its errors at 30 Hz; against a keyframe they add up only
-where a new one begins, and a refinement over all keyframes (refinement.py) takes those out again.
+Direct alignment (direct.py) is exact, on plain tables too; where its prediction was too far off, optical flow of
+corners with RANSAC, and blurred pictures, guide it. Frame-to-frame odometry adds up its errors at 30 Hz; against a
+keyframe they add up only where a new one begins, and a refinement over all keyframes (refinement.py) takes those out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal
 
@@ -45,6 +45,8 @@ from wildgrasp.geometry import PinholeCamera, inverse, pose, rotation_angle, se3
 
 Array = NDArray[np.float64]
 
+COARSE_BLUR_PX = 4.0
+
 
 @dataclass(frozen=True)
 class KeyframeConfig:
@@ -56,6 +58,7 @@ class KeyframeConfig:
     renew_beyond_rotation_rad: float = 0.26
     renew_beyond_motion: float = 0.12  # travelled, as a fraction of the points' median depth
     usual_agreement: float = 0.9  # of the frame before's; below, a direct alignment may have ended elsewhere
+    doubtful_agreement: float = 0.7  # below, it surely has
     renew_first_after: int = 2  # frames: how a first keyframe moved is known least
     bridge_frames: int = 5  # so many frames without measurement are predicted, more are lost
     reanchor_candidates: int = 8
@@ -76,7 +79,7 @@ class TrackerConfig:
 
 
 class KeyframeTracker:
-    """KLT frame to keyframe, RANSAC scored by reprojection, direct alignment, refinement of the clip.
+    """Direct alignment frame to keyframe, guided by optical flow, and refinement of the clip.
 
     ``readout_s``: how long the camera takes from reading its first row to its last; 0: it reads all rows at once.
     Usage: ``KeyframeTracker(camera).track(views)``; or :meth:`register_frame` per frame, then :meth:`finish`.
@@ -93,7 +96,7 @@ class KeyframeTracker:
         self._velocity = np.zeros(6)  # m/s, rad/s, in the camera's frame
         self._times_s: list[float] = []
         self._gray_before: NDArray[np.uint8] | None = None
-        self._agreement = 1.0  # of the last measurement
+        self._agreement = np.nan  # of the last measurement
         self._seconds = 0.0  # from the frame before to the present one
         self._readout_s = readout_s
         self._rng = np.random.default_rng(self.config.seed)
@@ -145,14 +148,7 @@ class KeyframeTracker:
         )
         if refinement is None or not keyframes:
             return assemble(keyframes, measurements, bridge, np.zeros(len(measurements)))
-        return refine(
-            keyframes,
-            measurements,
-            self.camera,
-            self.config.direct,
-            refinement,
-            bridge,
-        )
+        return refine(keyframes, measurements, self.camera, self.config.direct, refinement, bridge)
 
     @property
     def keyframe_count(self) -> int:
@@ -172,12 +168,15 @@ class KeyframeTracker:
         keyframe, start = self.keyframes[index], inverse(T_predicted)
         starts = [start, inverse(self._T_keyframe_camera)] if index == self._current else [start]
         fit = self._align(keyframe, seen, starts)
-        if fit is None or fit.agreement < self.config.keyframes.usual_agreement * self._agreement:
+        limits = self.config.keyframes
+        if fit is None or not fit.agreement >= limits.usual_agreement * self._agreement:
             by_corners = self._fit_corners(keyframe, gray, start)
-            other = None if by_corners is None else self._align(keyframe, seen, [by_corners])
+            guesses = starts if by_corners is None else [by_corners, *starts]
+            coarse = self._align_coarsely(keyframe, gray, depth, guesses)
+            other = self._align(keyframe, seen, guesses if coarse is None else [coarse, *guesses[:1]])
             # Corners bridge what prediction cannot, but may be on a thing that moves: the whole surface decides.
             fit = max((f for f in (fit, other) if f is not None), key=lambda f: f.seen * f.agreement, default=None)
-        if fit is None:
+        if fit is None or fit.agreement < limits.doubtful_agreement * self._agreement:
             return None
         self._agreement = fit.agreement
         fraction = fit.seen / len(keyframe.points.late)
@@ -188,6 +187,14 @@ class KeyframeTracker:
         expect = partial(self._expected_motion, keyframe)
         at_rest = points.at_rest(keyframe.motion.twist)
         return align(at_rest, points.gray, seen, self.camera, starts, self.config.direct, expect)
+
+    def _align_coarsely(self, keyframe: Keyframe, gray: NDArray, depth: NDArray, starts: list[Array]) -> Array | None:
+        """T_camera_keyframe by blurred pictures, which guide from further away."""
+        config, (u, v) = replace(self.config.direct, blur_px=COARSE_BLUR_PX), keyframe.points.pixels.T
+        seen, own = (picture(g, d, self.camera, config) for g, d in ((gray, depth), (keyframe.gray, keyframe.depth)))
+        at_rest, expect = keyframe.points.at_rest(keyframe.motion.twist), partial(self._expected_motion, keyframe)
+        fit = align(at_rest, own.gray[v, u], seen, self.camera, starts, config, expect)
+        return None if fit is None else fit.T_camera_reference
 
     def _expected_motion(self, keyframe: Keyframe, T_camera_keyframe: Array) -> Expected:
         """During this frame's readout, if it lies so to a keyframe."""
