@@ -4,7 +4,8 @@
     python -m benchmarks.tracking --sequence path/to/seq-01
 
 All methods get the same frames with the same masks, one thread, decoding included. Peers (tracking_peers.py): OpenCV's
-RGB-D odometry and the paper's method; Open3D's hybrid odometry and ORB-SLAM3 where they are installed.
+RGB-D odometry and the paper's method; Open3D's hybrid odometry and ORB-SLAM3 where they are installed. What peers
+reached is kept beside the takes, so that an interrupted run goes on and a later one does not wait for them again.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from __future__ import annotations
 import json as json_format
 import tempfile
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -25,18 +26,20 @@ from rich.table import Table
 
 from benchmarks.tracking_peers import peers
 from benchmarks.twin_takes import takes
-from processing.accuracy import compare
+from processing.accuracy import compare, honesty
 from processing.ignored import readout_of, views
-from processing.pipeline import ProcessConfig, process_session
+from processing.pipeline import ProcessConfig, pipeline_steps
 from processing.session_steps import attempts_of, ignored_in_tracking
+from processing.steps import run_steps
 from processing.tracking.keyframe_tracker import TrackerConfig
 from processing.tracking.methods import make_tracker
-from processing.tracking.trajectory import Tracker, Trajectory, View
+from processing.tracking.trajectory import Tracker, View
 from wildgrasp.importers.seven_scenes import import_7scenes
 from wildgrasp.importers.tum import import_tum
 from wildgrasp.sessions.session import Session
 
 OURS = "wildgrasp"
+HONESTY = ("sigma_ratio", "within_1_sigma", "within_2_sigma")
 Make = Callable[[Session], Tracker]
 
 
@@ -52,6 +55,10 @@ class Row:
     rpe_deg: float
     lost_frames: int
     ms_per_frame: float  # of one core, decoding included
+    frames: int  # that it was given: fewer than there are where its time was up
+    sigma_ratio: float | None = None  # root mean square of error / stated standard deviation; 1 is honest
+    within_1_sigma: float | None = None  # share of the frames
+    within_2_sigma: float | None = None
 
 
 def main(
@@ -61,6 +68,8 @@ def main(
     sequence: Path | None = None,
     takes_folder: Path = Path("build/benchmark_takes"),
     with_peers: bool = True,
+    peer_seconds: float = 60.0,
+    vocabulary: Path | None = None,
     json: Path | None = None,
 ) -> None:
     """Measure, print a table, and write the figures.
@@ -72,16 +81,19 @@ def main(
         sequence: A 7-Scenes or TUM folder instead of simulated takes.
         takes_folder: Where simulated takes are kept between runs.
         with_peers: Also run the peers.
+        peer_seconds: CPU time of a peer per clip and stride; then it gets no more frames.
+        vocabulary: ORB-SLAM3's, which its package does not bring: ORBvoc.txt, or what benchmarks.orb_vocabulary makes.
         json: File for the figures.
     """
     cv2.setNumThreads(1)
     methods: dict[str, Make] = {OURS: _ours}
     if with_peers:
-        methods |= {name: (lambda session, make=make: make(session.camera)) for name, make in peers().items()}
-    if sequence is not None:
-        rows = list(_on_sequence(sequence, methods, strides))
-    else:
-        rows = list(_on_takes(clips, seed, takes_folder, methods, strides))
+        found, missing = peers(vocabulary)
+        methods |= {name: (lambda session, make=make: make(session.camera)) for name, make in found.items()}
+        for name, why in missing.items():
+            Console(stderr=True).print(f"left out: {name}: {why}")
+    race = _Race(methods, strides, peer_seconds, takes_folder / "peers.jsonl")
+    rows = list(_on_takes(clips, seed, takes_folder, race) if sequence is None else _on_sequence(sequence, race))
     figures = {name: _summary([r for r in rows if r.method == name]) for name in methods}
     _print(rows, methods, strides)
     if json is not None:
@@ -93,48 +105,84 @@ def _ours(session: Session) -> Tracker:
     return make_tracker(session.camera, TrackerConfig(), readout_of(session))
 
 
-def _on_takes(clips: int, seed: int, folder: Path, methods: dict[str, Make], strides: Iterable[int]) -> Iterable[Row]:
+@dataclass(frozen=True)
+class _Race:
+    """Who runs, on which frames, for how long; what peers reached before is read from a file."""
+
+    methods: dict[str, Make]
+    strides: tuple[int, ...]
+    peer_seconds: float
+    kept: Path
+
+    def run(self, session: Session, clip: str, truth: NDArray) -> Iterator[Row]:
+        config = ProcessConfig()
+        ignored = ignored_in_tracking(session, attempts_of(session, config.attempts), config.ignore)
+        for stride in self.strides:
+            frames = range(0, min(len(session), len(truth)), stride)
+            for name, make in self.methods.items():
+                row = None if name == OURS else self._known(name, clip, stride)
+                if row is None:
+                    seen = views(session, ignored, frames)
+                    row = _measure(name, clip, stride, make(session), seen, truth[list(frames)], self._seconds(name))
+                    if name != OURS:
+                        self._keep(row)
+                yield row
+
+    def _seconds(self, name: str) -> float:
+        return np.inf if name == OURS else self.peer_seconds
+
+    def _known(self, name: str, clip: str, stride: int) -> Row | None:
+        lines = self.kept.read_text().splitlines() if self.kept.exists() else []
+        rows = (Row(**json_format.loads(line)) for line in lines)
+        return next((r for r in rows if (r.method, r.clip, r.stride) == (name, clip, stride)), None)
+
+    def _keep(self, row: Row) -> None:
+        self.kept.parent.mkdir(parents=True, exist_ok=True)
+        with self.kept.open("a") as file:
+            file.write(json_format.dumps(vars(row)) + "\n")
+
+
+def _on_takes(clips: int, seed: int, folder: Path, race: _Race) -> Iterator[Row]:
+    steps = pipeline_steps(ProcessConfig())
     for take in takes(folder, clips, seed):
-        process_session(take.path)
-        yield from _on_session(take.path, take.T_world_camera(), methods, strides)
+        with Session(take.path) as session:
+            run_steps(session, [s for s in steps if s.name in ("attempts", "masks")])
+            yield from race.run(session, take.path.name, take.T_world_camera())
 
 
-def _on_sequence(folder: Path, methods: dict[str, Make], strides: Iterable[int]) -> Iterable[Row]:
+def _on_sequence(folder: Path, race: _Race) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "session"
         (import_tum if (folder / "rgb.txt").is_file() else import_7scenes)(folder, path)
         with Session(path) as session:
-            recorded = session.poses("recorded")
-        yield from _on_session(path, recorded.T_world_camera, methods, strides)
+            yield from race.run(session, folder.resolve().name, session.poses("recorded").T_world_camera)
 
 
-def _on_session(path: Path, truth: NDArray, methods: dict[str, Make], strides: Iterable[int]) -> Iterable[Row]:
-    config = ProcessConfig()
-    with Session(path) as session:
-        ignored = ignored_in_tracking(session, attempts_of(session, config.attempts), config.ignore)
-        for stride in strides:
-            frames = range(0, min(len(session), len(truth)), stride)
-            for name, make in methods.items():
-                start = time.process_time()
-                trajectory = _Patient(make(session)).track(views(session, ignored, frames))
-                ms = 1e3 * (time.process_time() - start) / len(frames)
-                known = np.array([s != "lost" for s in trajectory.status])
-                a = compare(trajectory.T_world_camera[known], truth[list(frames)][known])
-                yield Row(name, path.name, stride, a.ate_mm, a.rpe_mm, a.rpe_deg, trajectory.lost_frames, ms)
+def _measure(
+    name: str, clip: str, stride: int, tracker: Tracker, seen: Iterable[View], truth: NDArray, seconds: float
+) -> Row:
+    start = time.process_time()
+    given: list[None] = []
+    trajectory = tracker.track(_until(seen, start + seconds, given))
+    ms = 1e3 * (time.process_time() - start) / len(given)
+    n, lost = len(given), trajectory.lost_frames
+    known = np.array([s != "lost" for s in trajectory.status])
+    T, sigma, truth = trajectory.T_world_camera, trajectory.sigma_m, truth[:n]
+    if lost > n - 3:  # a method that finds nothing at all stands still, so that it has a figure
+        T, known = np.tile(np.eye(4), (n, 1, 1)), np.ones(n, bool)
+    a = compare(T[known], truth[known])
+    row = Row(name, clip, stride, a.ate_mm, a.rpe_mm, a.rpe_deg, lost, ms, n)
+    honest = honesty(T[known], truth[known], sigma[known])
+    return row if honest is None else replace(row, **vars(honest))
 
 
-@dataclass(frozen=True)
-class _Patient:
-    """Gives a method that finds nothing at all a trajectory that stands still, so that it has a figure."""
-
-    tracker: Tracker
-
-    def track(self, seen: Iterable[View]) -> Trajectory:
-        t = self.tracker.track(seen)
-        if t.lost_frames > len(t.status) - 3:
-            n = len(t.status)
-            return Trajectory(np.tile(np.eye(4), (n, 1, 1)), ["predicted"] * n, np.full(n, np.inf))
-        return t
+def _until(seen: Iterable[View], deadline: float, given: list[None]) -> Iterator[View]:
+    """Frames until the process has used so much CPU time."""
+    for view in seen:
+        given.append(None)
+        yield view
+        if time.process_time() > deadline:
+            return
 
 
 def _summary(rows: list[Row]) -> dict[str, float]:
@@ -142,12 +190,29 @@ def _summary(rows: list[Row]) -> dict[str, float]:
     median = {
         k: float(np.median([getattr(r, k) for r in rows])) for k in ("ate_mm", "rpe_mm", "rpe_deg", "ms_per_frame")
     }
-    return {**median, "ate_mm_max": max(r.ate_mm for r in rows), "lost_frames": sum(r.lost_frames for r in rows)}
+    told = {k: [v for r in rows if (v := getattr(r, k)) is not None] for k in HONESTY}
+    return {
+        **median,
+        "ate_mm_max": max(r.ate_mm for r in rows),
+        "lost_frames": sum(r.lost_frames for r in rows),
+        "frames": sum(r.frames for r in rows),
+        **{k: float(np.median(v)) for k, v in told.items() if v},
+    }
 
 
 def _print(rows: list[Row], methods: Iterable[str], strides: Iterable[int]) -> None:
     table = Table(title="Tracking: median over clips (worst clip)")
-    for heading in ("method", "stride", "ATE mm", "RPE mm", "RPE deg", "lost frames", "ms/frame"):
+    for heading in (
+        "method",
+        "stride",
+        "ATE mm",
+        "RPE mm",
+        "RPE deg",
+        "lost frames",
+        "ms/frame",
+        "error/σ",
+        "within 2σ",
+    ):
         table.add_column(heading, justify="left" if heading == "method" else "right")
     for name in methods:
         for stride in strides:
@@ -159,8 +224,9 @@ def _print(rows: list[Row], methods: Iterable[str], strides: Iterable[int]) -> N
                 f"{s['ate_mm']:.2f} ({s['ate_mm_max']:.2f})",
                 f"{s['rpe_mm']:.2f}",
                 f"{s['rpe_deg']:.3f}",
-                str(s["lost_frames"]),
+                f"{s['lost_frames']} of {s['frames']}",
                 f"{s['ms_per_frame']:.1f}",
+                *(f"{s[k]:.2f}" if k in s else "–" for k in ("sigma_ratio", "within_2_sigma")),
             )
     Console().print(table)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import tempfile
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -17,29 +18,24 @@ from wildgrasp.geometry import PinholeCamera, from_vector, pose
 NEAR_M, FAR_M = 0.2, 4.0
 
 
-def peers() -> dict[str, Callable[[PinholeCamera], Tracker]]:
-    """The peers that are installed here, by name."""
-    found: dict[str, Callable[[PinholeCamera], Tracker]] = {
-        "paper": PaperTracker,
-        "opencv rgb-d odometry": OpenCVOdometry,
-    }
+Make = Callable[[PinholeCamera], Tracker]
+
+
+def peers(vocabulary: Path | None = None) -> tuple[dict[str, Make], dict[str, str]]:
+    """The peers that can run here by name, and why others cannot. ``vocabulary``: ORB-SLAM3's."""
+    found: dict[str, Make] = {"paper": PaperTracker, "opencv rgb-d odometry": OpenCVOdometry}
+    missing: dict[str, str] = {}
     if importlib.util.find_spec("open3d") is not None:
         found["open3d hybrid odometry"] = Open3DOdometry
-    if _has_orb_slam3():
-        found["orb-slam3"] = OrbSlam3
-    return found
-
-
-def _has_orb_slam3() -> bool:
-    """Whether it is installed with its vocabulary, a download of its own (PYORBSLAM3_VOCAB names the file)."""
+    else:
+        missing["open3d hybrid odometry"] = "open3d is not installed (pip install 'wildgrasp[bench]')"
     if importlib.util.find_spec("pyorbslam3") is None:
-        return False
-    import pyorbslam3
-
-    try:
-        return bool(pyorbslam3.vocabulary_path(download=False))
-    except FileNotFoundError:
-        return False
+        missing["orb-slam3"] = "pyorbslam3 is not installed (pip install 'wildgrasp[bench]')"
+    elif vocabulary is None:
+        missing["orb-slam3"] = "its package brings no vocabulary (--vocabulary; benchmarks.orb_vocabulary makes one)"
+    else:
+        found["orb-slam3"] = partial(OrbSlam3, vocabulary)
+    return found, missing
 
 
 class OpenCVOdometry:
@@ -95,7 +91,8 @@ class Open3DOdometry:
 class OrbSlam3:
     """ORB-SLAM3 with RGB-D (Campos et al. 2021), its trajectory after the last frame."""
 
-    def __init__(self, camera: PinholeCamera) -> None:
+    def __init__(self, vocabulary: Path, camera: PinholeCamera) -> None:
+        self._vocabulary = vocabulary
         self._settings = ORB_SLAM3_SETTINGS.format(c=camera)
 
     def track(self, views: Iterable[View]) -> Trajectory:
@@ -104,7 +101,7 @@ class OrbSlam3:
         with tempfile.TemporaryDirectory() as folder:
             settings, found = Path(folder) / "camera.yaml", Path(folder) / "trajectory.txt"
             settings.write_text(self._settings)
-            slam = pyorbslam3.Slam(pyorbslam3.vocabulary_path(), settings, pyorbslam3.Sensor.RGBD)
+            slam = pyorbslam3.Slam(self._vocabulary, settings, pyorbslam3.Sensor.RGBD)
             count = 0
             for view in views:
                 color = view.color if view.ignore is None else np.where(view.ignore[..., None], 128, view.color)
@@ -143,6 +140,16 @@ ORBextractor.scaleFactor: 1.2
 ORBextractor.nLevels: 8
 ORBextractor.iniThFAST: 20
 ORBextractor.minThFAST: 7
+Viewer.KeyFrameSize: 0.05
+Viewer.KeyFrameLineWidth: 1.0
+Viewer.GraphLineWidth: 0.9
+Viewer.PointSize: 2.0
+Viewer.CameraSize: 0.08
+Viewer.CameraLineWidth: 3.0
+Viewer.ViewpointX: 0.0
+Viewer.ViewpointY: -0.7
+Viewer.ViewpointZ: -1.8
+Viewer.ViewpointF: 500.0
 """
 
 

@@ -49,6 +49,29 @@ def compare(estimate: Array, reference: Array, rpe_frames: int = 1, lost_frames:
     )
 
 
+@dataclass(frozen=True)
+class Honesty:
+    """Whether stated standard deviations of positions are true."""
+
+    sigma_ratio: float  # root mean square of error / standard deviation: 1 is honest, more is boasting
+    within_1_sigma: float  # share of the frames; 0.61 to 0.68 is honest
+    within_2_sigma: float  # 0.95 to 0.99
+
+
+def honesty(estimate: Array, reference: Array, sigma_m: Array) -> Honesty | None:
+    """Position errors of camera poses [N, 4, 4] after the best rigid alignment, in units of what the tracker states.
+
+    None where it states nothing.
+    """
+    told = np.isfinite(sigma_m) & (sigma_m > 0)
+    if told.sum() < 3:
+        return None
+    positions, truth = estimate[:, :3, 3], reference[:, :3, 3]
+    wrong = np.linalg.norm(transform(rigid_fit(positions, truth), positions) - truth, axis=1)
+    ratio = wrong[told] / sigma_m[told]
+    return Honesty(_rms(ratio), float(np.mean(ratio < 1)), float(np.mean(ratio < 2)))
+
+
 def compare_poses(estimate: Poses, reference: Poses, rpe_frames: int = 1) -> Accuracy | None:
     """Errors over the frames that are measured in both; None when these are fewer than three."""
     known = {int(i): T for i, T, s in zip(*_fields(estimate), strict=True) if s != "lost"}

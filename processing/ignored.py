@@ -97,7 +97,8 @@ def openings_at_frames(session: Session) -> NDArray[np.float64]:
 
 def readout_of(session: Session) -> float:
     """Seconds from the camera's first row to its last, as the session says; 0 where it says nothing."""
-    value = session.meta.get("readout_s", 0.0)
+    value = session.camera_info.readout_s
+    value = session.meta.get("readout_s", 0.0) if value is None else value  # where the twin wrote it once
     return float(value) if isinstance(value, int | float) and 0 <= value < 0.1 else 0.0
 
 

@@ -117,12 +117,11 @@ class _Take:
             performance.wait()
             self._link.poll()
         meta = take_meta(config.performance, performance.world)
-        if config.picture.shutter is not None:
-            meta["readout_s"] = config.picture.shutter.readout_s
         shutter = config.picture.shutter
         self._shutter = None if shutter is None else _Shutter(performance, shutter)
         self._due: deque[int] = deque()  # times of pictures whose shutter is still open
-        self._recording = Recording(path, camera_info(config.fps), PolledGripper(self._link), meta)
+        info = camera_info(config.fps, readout_s=0.0 if shutter is None else shutter.readout_s)
+        self._recording = Recording(path, info, PolledGripper(self._link), meta)
 
     def run(self) -> TakeTruth:
         keeper = TruthKeeper(self._performance.world)

@@ -39,9 +39,9 @@ class PictureConfig:
     shutter: ShutterConfig | None = None  # None: everything at one instant, at a fifth of the cost
 
 
-def camera_info(fps: float = 30.0, serial: str = "twin-d415") -> CameraInfo:
+def camera_info(fps: float = 30.0, serial: str = "twin-d415", readout_s: float = 0.0) -> CameraInfo:
     """What the twin's camera says of itself."""
-    return CameraInfo("D415 (digital twin)", serial, "1", CAMERA, DEPTH_SCALE, fps)
+    return CameraInfo("D415 (digital twin)", serial, "1", CAMERA, DEPTH_SCALE, fps, readout_s=readout_s)
 
 
 class D415:

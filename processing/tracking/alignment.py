@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wildgrasp.geometry import PinholeCamera, inverse, pose, se3_exp, transform
+from wildgrasp.geometry import PinholeCamera, pose, transform
 
 Array = NDArray[np.float64]
 
@@ -41,29 +41,6 @@ class StereoCamera:
     def points(self, observations: Array) -> Array:
         """Points [..., 3] in the camera frame of observations [..., 3]; NaN without depth."""
         return self.pinhole.unproject(observations[..., :2], self.pinhole.fx * self.baseline_m / observations[..., 2])
-
-    def jacobian(self, points: Array) -> Array:
-        """∂observation/∂point, [N, 3, 3], of points [N, 3] in the camera frame."""
-        x, y, z = points.T
-        J = np.zeros((len(points), 3, 3))
-        J[:, 0, 0], J[:, 0, 2] = self.pinhole.fx / z, -self.pinhole.fx * x / z**2
-        J[:, 1, 1], J[:, 1, 2] = self.pinhole.fy / z, -self.pinhole.fy * y / z**2
-        J[:, 2, 2] = -self.pinhole.fx * self.baseline_m / z**2
-        return J
-
-
-def motion_jacobian(point_jacobian: Array, points: Array) -> Array:
-    """∂observation/∂ξ, [N, 3, 6], for points that move by se3_exp(ξ): dX = v + ω × X (X [N, 3] in the camera frame)."""
-    J = np.empty((len(points), 3, 6))
-    J[..., :3] = point_jacobian
-    J[..., 3:] = np.cross(points[:, None, :], point_jacobian)  # row · (ω × X) = ω · (X × row)
-    return J
-
-
-def huber_weights(errors: Array, scale: float, cutoff: float = np.inf) -> Array:
-    """Weights [N] of residual norms [N]: 1 within scale, scale/e beyond, 0 beyond cutoff."""
-    weights = np.minimum(1.0, scale / np.maximum(errors, 1e-12))
-    return np.where(errors > cutoff, 0.0, weights)
 
 
 def rigid_fit(A: Array, B: Array) -> Array:
@@ -108,53 +85,3 @@ def ransac_pose(
 def _agrees(residual: Array, config: RansacConfig) -> NDArray[np.bool_]:
     near = np.hypot(residual[..., 0], residual[..., 1]) < config.inlier_px
     return near & ~(np.abs(residual[..., 2]) > config.inlier_disparity_px)  # NaN (no depth) does not contradict
-
-
-@dataclass(frozen=True)
-class PoseFit:
-    """A refined pose and how well it is known."""
-
-    T_camera_reference: Array  # [4, 4]
-    residuals: Array  # [N, 3]; disparity 0 where there is no depth
-    sigma_m: float  # one standard deviation of the position
-
-
-def refine_pose(
-    landmarks: Array,
-    observations: Array,
-    camera: StereoCamera,
-    T_camera_reference: Array,
-    scale_px: float = 1.0,
-    iterations: int = 8,
-) -> PoseFit | None:
-    """Robust Gauss–Newton on (u, v, d) over the pose that maps landmarks [N, 3] into the camera.
-
-    Huber's weights, and nothing beyond four scales after the first steps. None when the system degenerates.
-    """
-    T = T_camera_reference
-    for iteration in range(iterations):
-        points = transform(T, landmarks)
-        if np.any(points[:, 2] < 1e-3):
-            return None
-        residuals = np.nan_to_num(camera.observe(points) - observations)
-        cutoff = 4 * scale_px if iteration > 1 else np.inf
-        weights = huber_weights(np.linalg.norm(residuals, axis=1), scale_px, cutoff)
-        J = motion_jacobian(camera.jacobian(points), points)
-        J[np.isnan(observations[:, 2]), 2] = 0.0
-        WJ = (weights[:, None, None] * J).reshape(-1, 6)
-        H = WJ.T @ J.reshape(-1, 6)
-        if np.sum(weights > 0) < 6 or np.linalg.cond(H) > 1e12:
-            return None
-        step = -np.linalg.solve(H, WJ.T @ residuals.ravel())
-        T = se3_exp(step) @ T
-        if np.abs(step).max() < 1e-7:
-            break
-    variance = np.sum(weights * np.sum(residuals**2, axis=1)) / max(3 * np.sum(weights > 0) - 6, 1)
-    return PoseFit(T, residuals, _position_sigma(T, np.linalg.inv(H) * variance))
-
-
-def _position_sigma(T_camera_reference: Array, covariance: Array) -> float:
-    """Standard deviation of the camera's origin in the reference, given the covariance of a left perturbation."""
-    R = inverse(T_camera_reference)[:3, :3]
-    # The origin moves by -R·v: the perturbation acts in the camera frame, at the camera's own origin.
-    return float(np.sqrt(np.trace(R @ covariance[:3, :3] @ R.T)))

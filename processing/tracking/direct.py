@@ -6,14 +6,15 @@ thousands of points, spread evenly over the picture, vote with two residuals eac
     colour     I(π(T X)) − (a·I₀ + b)      grey levels, with gain a and offset b for drifting exposure
     disparity  d(π(T X)) − f·B / (T X)_z   what the depth camera measures there
 
-(Steinbrücker et al. 2011, Kerl et al. 2013.) A shutter that rolls is part of the model: a point in a row that is read
-τ readouts after the middle one is seen by a camera that has moved on by τ·twist. That motion is expected to be the one
-from frame to frame and estimated with the pose, because a hand trembles about as fast as frames come. Gauss–Newton
-with robust weights.
+(Steinbrücker et al. 2011, Kerl et al. 2013.) Where that measures nothing (near the grasp: most of the picture), colour
+speaks alone. A shutter that rolls is part of the model: a point in a row that is read τ readouts after the middle one
+is seen by a camera that has moved on by τ·twist. That motion is estimated with the pose, near to what the frames around
+it let expect (rolling.py), because a hand trembles about as fast as frames come. Gauss–Newton with robust weights.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -38,9 +39,9 @@ class DirectConfig:
     disparity_noise_px: float = 0.06
     other_surface_px: float = 1.0  # a disparity that differs by this and 3 % is not the same surface's
     iterations: int = 12
+    sparse: int = 5  # one in so many points tries the guesses
+    nearly_px: float = 0.1  # a step this small ends a try
     converged_px: float = 0.01
-    unrest_m: float = 0.0002  # how differently from its mean motion a hand moves the camera during a readout
-    unrest_rad: float = 0.0004
     min_seen: int = 400  # points within the other picture
     min_seen_fraction: float = 0.15
     min_agreement: float = 0.4  # mean weight of the residuals
@@ -50,8 +51,8 @@ class DirectConfig:
 class Picture:
     """What points are aligned to."""
 
-    image: NDArray[np.float32]  # [H, W, 3]: grey, its derivatives along u and v
-    disparity: NDArray[np.float32]  # [H, W] pixels; 0 where there is none
+    gray: NDArray[np.float32]  # [H, W], slightly blurred
+    disparity: NDArray[np.float32]  # [H, W] pixels; 0: not measured; negative: not to be looked at
 
 
 @dataclass(frozen=True)
@@ -73,27 +74,48 @@ class DirectFit:
     """An aligned pose, and how well it is known."""
 
     T_camera_reference: Array  # [4, 4]
-    twist: Array  # [6] motion of the camera during the readout, in its own frame
-    per_twist: Array  # [6, 6] left perturbation of the pose per change of the twist
+    rolled: Rolled
     information: Array  # [6, 6] of a left perturbation of the pose, if all residuals were independent
     seen: int  # points within the picture
     agreement: float  # mean weight of their residuals, 0 … 1
 
 
+@dataclass(frozen=True)
+class Expected:
+    """What the camera's motion during a readout probably is."""
+
+    twist: Array  # [6] in its own frame
+    sigma: Array  # [6] standard deviation
+
+
+STILL = Expected(np.zeros(6), np.full(6, 1e-9))
+
+
+@dataclass(frozen=True)
+class Rolled:
+    """What an alignment found of the camera's motion during the readout, and what it means for the pose."""
+
+    twist: Array  # [6] in the camera's own frame
+    per_twist: Array  # [6, 6] left perturbation of the pose per change of the twist
+    information: Array  # [6, 6] of the twist, from the picture alone
+    seen: Array  # [6] information · the twist that the picture alone shows
+
+
+UNKNOWN = Rolled(np.zeros(6), np.zeros((6, 6)), np.zeros((6, 6)), np.zeros(6))
+
+
 def picture(gray: NDArray[np.uint8], depth: NDArray[np.float32], camera: StereoCamera, config: DirectConfig) -> Picture:
-    """Prepare grey image [H, W] and usable depth [H, W] (0: none)."""
+    """Prepare grey image [H, W] and usable depth [H, W] (see features.usable_depth)."""
     smooth = cv2.GaussianBlur(gray.astype(np.float32), (0, 0), config.blur_px)
-    du = cv2.Scharr(smooth, cv2.CV_32F, 1, 0, scale=1 / 32)
-    dv = cv2.Scharr(smooth, cv2.CV_32F, 0, 1, scale=1 / 32)
-    disparity = np.divide(camera.fB, depth, out=np.zeros_like(depth), where=depth > 0)
-    return Picture(np.ascontiguousarray(cv2.merge([smooth, du, dv])), disparity)
+    return Picture(smooth, np.divide(camera.fB, depth, out=np.minimum(depth, 0), where=depth > 0))
 
 
 def pick_points(seen: Picture, camera: StereoCamera, config: DirectConfig) -> Points:
     """One point per cell, where depth is measured all around."""
     low, high = cv2.erode(seen.disparity, np.ones((3, 3))), cv2.dilate(seen.disparity, np.ones((3, 3)))
     smooth = (low > 0) & (high - low < 1.0 + 0.05 * low)
-    steepness = np.where(smooth, np.hypot(seen.image[..., 1], seen.image[..., 2]) + 1e-3, 0)
+    du, dv = cv2.Scharr(seen.gray, cv2.CV_32F, 1, 0), cv2.Scharr(seen.gray, cv2.CV_32F, 0, 1)
+    steepness = np.where(smooth, cv2.magnitude(du, dv) + 1e-3, 0)
     h, w = (s // config.cell_px for s in steepness.shape)
     c = config.cell_px
     cells = steepness[: h * c, : w * c].reshape(h, c, w, c).swapaxes(1, 2).reshape(h, w, c * c)
@@ -102,7 +124,7 @@ def pick_points(seen: Picture, camera: StereoCamera, config: DirectConfig) -> Po
     v, u = rows * c + best[rows, columns] // c, columns * c + best[rows, columns] % c
     depth = camera.fB / seen.disparity[v, u].astype(np.float64)
     points = camera.pinhole.unproject(np.column_stack([u, v]).astype(np.float64), depth)
-    return Points(points, seen.image[v, u, 0], np.column_stack([u, v]), v / camera.pinhole.height - 0.5)
+    return Points(points, seen.gray[v, u], np.column_stack([u, v]), v / camera.pinhole.height - 0.5)
 
 
 def align(
@@ -110,66 +132,96 @@ def align(
     gray: NDArray[np.float32],
     other: Picture,
     camera: StereoCamera,
-    T_camera_reference: Array,
+    starts: Sequence[Array],
     config: DirectConfig,
-    twist: Array | None = None,
+    expect: Callable[[Array], Expected] = lambda T_camera_reference: STILL,
 ) -> DirectFit | None:
-    """Pose of points [N, 3] with grey values [N] in another picture, from a guess that is off by a few pixels at most.
+    """Pose of points [N, 3] with grey values [N] in another picture, from guesses T_camera_reference [4, 4] of which
+    one is off by a few pixels at most.
 
-    ``twist`` [6]: what the motion of the camera during the readout probably is; None: there is none. The result is None
-    when too little is seen or it does not agree.
+    Some of the points try every guess; where most of them agree, all points go on. ``expect``: what the motion of the
+    camera during the readout probably is, given its pose. The result is None when too little is seen or it does not
+    agree.
     """
     if len(points) < config.min_seen:
         return None
+    some = slice(None, None, config.sparse)
+    tried = [
+        _descend(points[some], gray[some], other, camera, T, config, config.nearly_px, expect(T), config.sparse)
+        for T in starts
+    ]
+    best = max((fit for fit in tried if fit is not None), key=lambda fit: fit.seen * fit.agreement, default=None)
+    if best is None:
+        return None
+    T = best.T_camera_reference
+    fit = _descend(points, gray, other, camera, T, config, config.converged_px, expect(T))
+    return fit if fit is not None and fit.agreement >= config.min_agreement else None
+
+
+def _descend(
+    points: Array,
+    gray: NDArray[np.float32],
+    other: Picture,
+    camera: StereoCamera,
+    T_camera_reference: Array,
+    config: DirectConfig,
+    converged_px: float,
+    expected: Expected,
+    sparse: int = 1,
+) -> DirectFit | None:
+    """Gauss–Newton from one guess; each point stands for ``sparse`` of them."""
     lens = camera.pinhole
     intrinsics = np.array([lens.fx, lens.fy, lens.cx, lens.cy, camera.fB])
     noise = np.array([config.gray_noise, config.position_noise_px, config.disparity_noise_px, config.other_surface_px])
     pixels_per_unit = np.array([lens.fx / np.median(points[:, 2])] * 3 + [lens.fx] * 3)
-    expected = np.zeros(PARAMETERS)
-    expected[GAIN] = 1.0
-    sigma = np.array([np.inf] * 6 + [config.unrest_m] * 3 + [config.unrest_rad] * 3 + [0.1, 10.0])
-    if twist is None:
-        sigma[6:12] = 1e-9
-    else:
-        expected[6:12] = twist
-    prior = np.diag(1.0 / sigma**2)
-    T, state = T_camera_reference, expected.copy()  # the state's first six stay 0: they are in T
+    mean = np.concatenate([np.zeros(6), expected.twist, [1.0, 0.0]])
+    prior = np.diag(np.concatenate([np.full(6, np.inf), expected.sigma, [0.1, 10.0]]) ** -2)
+    T, state = T_camera_reference, mean.copy()  # the state's first six stay 0: they are in T
     for _ in range(config.iterations):
-        H, g, seen, agreement = _normal_equations(
-            points, gray, other.image, other.disparity, T, state, intrinsics, noise
-        )
-        if seen < max(config.min_seen, config.min_seen_fraction * len(points)):
+        rows, seen, agreement = _residuals(points, gray, other.gray, other.disparity, T, state, intrinsics, noise)
+        if seen < max(config.min_seen / sparse, config.min_seen_fraction * len(points)):
             return None
-        H, g = H + prior, g + prior @ (state - expected)
-        step = -np.linalg.solve(H, g)
+        normal = sparse * (rows.T @ rows).astype(np.float64)
+        H = normal[:PARAMETERS, :PARAMETERS] + prior
+        if np.linalg.cond(H[:6, :6]) > 1e12:  # a picture without any texture or depth
+            return None
+        step = -np.linalg.solve(H, normal[:PARAMETERS, PARAMETERS] + prior @ (state - mean))
         T = se3_exp(step[:6]) @ T
         state[6:] += step[6:]
-        if np.abs(step[:6] * pixels_per_unit).max() < config.converged_px:
+        if np.abs(step[:6] * pixels_per_unit).max() < converged_px:
             break
-    if agreement < config.min_agreement:
-        return None
-    information = H[:6, :6] - H[:6, 6:] @ np.linalg.solve(H[6:, 6:], H[6:, :6])
     per_twist = -np.linalg.solve(H[:6, :6], H[:6, 6:12])
-    return DirectFit(T, state[6:12].copy(), per_twist, information, int(seen), float(agreement))
+    prior_twist = prior[6:12, 6:12]
+    information = _marginal(H, [*range(6, 12)]) - prior_twist
+    seen_twist = information @ state[6:12] + prior_twist @ (state[6:12] - expected.twist)
+    rolled = Rolled(state[6:12].copy(), per_twist, information, seen_twist)
+    return DirectFit(T, rolled, _marginal(H, [*range(6)]), int(seen), float(agreement))
 
 
-PARAMETERS, GAIN, OFFSET = 14, 12, 13  # pose (6), twist (6), gain, offset
+def _marginal(H: Array, kept: list[int]) -> Array:
+    """Information of some parameters when all others are free."""
+    others = [n for n in range(len(H)) if n not in kept]
+    coupling = H[np.ix_(kept, others)]
+    return H[np.ix_(kept, kept)] - coupling @ np.linalg.solve(H[np.ix_(others, others)], coupling.T)
+
+
+PARAMETERS = 14  # pose (6), twist (6), gain, offset
 CUTOFF = 3.0  # standard deviations (Geman and McClure): residuals well beyond have no say
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _normal_equations(points, gray, image, disparity, T, state, intrinsics, noise):
-    """H [14, 14] and g [14] over pose, twist, gain and offset; the number of points seen, and their mean weight.
+def _residuals(points, gray, image, disparity, T, state, intrinsics, noise):
+    """Rows [R, 15], one or two for each of the M points seen: derivatives by pose, twist, gain and offset, then the
+    residual, all in units of its noise and weighed; M; the mean weight.
 
-    A point that is seen τ late moves with the twist by −τ times what it moves with the pose, so that the blocks of H
-    are the same products, weighed by 1, −τ and τ².
+    A point that is seen τ late moves with the twist by −τ times what it moves with the pose.
     """
     fx, fy, cx, cy, fB = intrinsics
     gray_noise, position_noise, disparity_noise, other_surface = noise
     height, width = disparity.shape
-    H, g, J = np.zeros((14, 14)), np.zeros(14), np.zeros(6)
+    rows = np.empty((2 * points.shape[0], 15), np.float32)
     twist = state[6:12]
-    seen, total = 0, 0.0
+    seen, count, total = 0, 0, 0.0
     for n in range(points.shape[0]):
         p0, p1, p2 = points[n, 0], points[n, 1], points[n, 2]
         x = T[0, 0] * p0 + T[0, 1] * p1 + T[0, 2] * p2 + T[0, 3]
@@ -187,19 +239,20 @@ def _normal_equations(points, gray, image, disparity, T, state, intrinsics, nois
         if u < 2.0 or v < 2.0 or u > width - 3.0 or v > height - 3.0:
             continue
         expected, measured = fB / z, disparity[int(v + 0.5), int(u + 0.5)]
-        if measured == 0.0:  # ignored, or not measured: who knows what it shows
+        if measured < 0.0 or (measured > 0.0 and abs(measured - expected) > other_surface + 0.03 * expected):
             continue
-        if abs(measured - expected) > other_surface + 0.03 * expected:
-            continue
-        seen += 1
         j, i = int(u), int(v)
-        a, b = u - j, v - i
-        w00, w01, w10, w11 = (1 - a) * (1 - b), a * (1 - b), (1 - a) * b, a * b
-        upper, lower = image[i], image[i + 1]
-        value = w00 * upper[j, 0] + w01 * upper[j + 1, 0] + w10 * lower[j, 0] + w11 * lower[j + 1, 0]
-        du = w00 * upper[j, 1] + w01 * upper[j + 1, 1] + w10 * lower[j, 1] + w11 * lower[j + 1, 1]
-        dv = w00 * upper[j, 2] + w01 * upper[j + 1, 2] + w10 * lower[j, 2] + w11 * lower[j + 1, 2]
-        for kind in range(2):
+        a, b = np.float32(u - j), np.float32(v - i)
+        # Between the four pixels around, linearly; slopes are differences over two pixels.
+        above, upper, lower, below = image[i - 1], image[i], image[i + 1], image[i + 2]
+        q00, q01, q10, q11 = upper[j], upper[j + 1], lower[j], lower[j + 1]
+        value = (1 - b) * (q00 + a * (q01 - q00)) + b * (q10 + a * (q11 - q10))
+        left = (1 - b) * (q01 - upper[j - 1]) + b * (q11 - lower[j - 1])
+        right = (1 - b) * (upper[j + 2] - q00) + b * (lower[j + 2] - q10)
+        over = (1 - a) * (q10 - above[j]) + a * (q11 - above[j + 1])
+        under = (1 - a) * (below[j] - q00) + a * (below[j + 1] - q01)
+        du, dv = 0.5 * (left + a * (right - left)), 0.5 * (over + b * (under - over))
+        for kind in range(1 if measured == 0.0 else 2):
             if kind == 0:
                 residual = value - state[12] * gray[n] - state[13]
                 variance = gray_noise**2 + position_noise**2 * (du * du + dv * dv)
@@ -209,35 +262,17 @@ def _normal_equations(points, gray, image, disparity, T, state, intrinsics, nois
                 residual = expected - measured
                 variance = disparity_noise**2
                 jx, jy, jz = 0.0, 0.0, -expected / z
-            trust = 1.0 / (1.0 + residual * residual / variance / CUTOFF**2) ** 2
-            total += trust
-            weight = trust / variance
-            J[0], J[1], J[2] = jx, jy, jz
-            J[3], J[4], J[5] = y * jz - z * jy, z * jx - x * jz, x * jy - y * jx
+            doubt = 1.0 / (1.0 + residual * residual / variance / CUTOFF**2)
+            total += doubt * doubt
+            weight = doubt / np.sqrt(variance)
+            row = rows[count]
+            count += 1
+            row[0], row[1], row[2] = weight * jx, weight * jy, weight * jz
+            row[3], row[4] = weight * (y * jz - z * jy), weight * (z * jx - x * jz)
+            row[5] = weight * (x * jy - y * jx)
             for r in range(6):
-                wr = weight * J[r]
-                g[r] += wr * residual
-                g[6 + r] -= late * wr * residual
-                for c in range(r + 1):
-                    product = wr * J[c]
-                    H[r, c] += product
-                    H[6 + r, c] -= late * product
-                    H[6 + r, 6 + c] += late * late * product
-                if kind == 0:
-                    H[12, r] -= wr * gray[n]
-                    H[13, r] -= wr
-                    H[12, 6 + r] += late * wr * gray[n]
-                    H[13, 6 + r] += late * wr
-            if kind == 0:
-                H[12, 12] += weight * gray[n] * gray[n]
-                H[13, 12] += weight * gray[n]
-                H[13, 13] += weight
-                g[12] -= weight * gray[n] * residual
-                g[13] -= weight * residual
-    for r in range(6):
-        for c in range(r):
-            H[6 + c, r] = H[6 + r, c]  # this block is symmetric in itself
-    for r in range(14):
-        for c in range(r):
-            H[c, r] = H[r, c]
-    return H, g, seen, total / max(2 * seen, 1)
+                row[6 + r] = -late * row[r]
+            row[12], row[13] = (-weight * gray[n], -weight) if kind == 0 else (0.0, 0.0)
+            row[14] = weight * residual
+        seen += 1
+    return rows[:count], seen, total / max(count, 1)

@@ -32,9 +32,10 @@ class FeatureConfig:
 def usable_depth(
     depth: NDArray[np.float32], ignore: NDArray[np.bool_] | None, config: FeatureConfig
 ) -> NDArray[np.float32]:
-    """Depth [H, W] with everything set to 0 that must not carry a landmark: ignored, too near, too far."""
-    keep = (depth >= config.near_m) & (depth <= config.far_m)
-    return np.where(keep if ignore is None else keep & ~ignore, depth, 0).astype(np.float32)
+    """Depth [H, W] where it may carry landmarks, 0 where none was measured, −1 where nothing must be looked at: what is
+    ignored, too near, too far."""
+    wrong = (depth > 0) & ((depth < config.near_m) | (depth > config.far_m))
+    return np.where(wrong if ignore is None else wrong | ignore, np.float32(-1), depth)
 
 
 def find_corners(gray: NDArray[np.uint8], depth: NDArray[np.float32], config: FeatureConfig) -> Array:

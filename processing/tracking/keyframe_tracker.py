@@ -1,22 +1,33 @@
-"""The default tracker: every frame against the last keyframe, first by its corners, then by all of its surface.
+"""The default tracker: every frame against the last keyframe, by all of its surface.
 
-Optical flow of corners with RANSAC bridges large motions and tells what moves; direct alignment (direct.py) makes it
-exact, on plain tables too. Frame-to-frame odometry adds up its errors at 30 Hz; against a keyframe they add up only
-where a new one begins, and a refinement over all keyframes (refinement.py) takes those out again.
+Direct alignment (direct.py) is exact, on plain tables too; where its prediction was too far off, optical flow of
+corners with RANSAC, and blurred pictures, guide it. Frame-to-frame odometry adds up its errors at 30 Hz; against a
+keyframe they add up only where a new one begins, and a refinement over all keyframes (refinement.py) takes those out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from processing.tracking.alignment import RansacConfig, StereoCamera, ransac_pose, refine_pose, rigid_fit
-from processing.tracking.direct import DirectConfig, Picture, align, pick_points, picture
+from processing.tracking.alignment import RansacConfig, StereoCamera
+from processing.tracking.direct import (
+    STILL,
+    UNKNOWN,
+    DirectConfig,
+    DirectFit,
+    Expected,
+    Picture,
+    align,
+    pick_points,
+    picture,
+)
 from processing.tracking.features import (
     Descriptors,
     FeatureConfig,
@@ -28,11 +39,13 @@ from processing.tracking.features import (
 from processing.tracking.keyframes import Keyframe, Measurement, assemble, relative_pose
 from processing.tracking.paper_tracker import PaperConfig
 from processing.tracking.refinement import RefinementConfig, refine
-from processing.tracking.rolling import correct_rolling
+from processing.tracking.rolling import correct_rolling, corrected, expected_motion
 from processing.tracking.trajectory import Trajectory, View
-from wildgrasp.geometry import PinholeCamera, inverse, pose, rotation_angle, se3_exp, se3_log, transform
+from wildgrasp.geometry import PinholeCamera, inverse, pose, rotation_angle, se3_exp, se3_log, so3_exp, transform
 
 Array = NDArray[np.float64]
+
+COARSE_BLUR_PX = 4.0
 
 
 @dataclass(frozen=True)
@@ -44,8 +57,9 @@ class KeyframeConfig:
     renew_below_fraction: float = 0.65  # of the keyframe's points still seen
     renew_beyond_rotation_rad: float = 0.26
     renew_beyond_motion: float = 0.12  # travelled, as a fraction of the points' median depth
-    same_start_m: float = 0.003  # starts of direct alignment that are this near end in the same place
-    same_start_rad: float = 0.005
+    usual_agreement: float = 0.9  # of the frame before's; below, a direct alignment may have ended elsewhere
+    doubtful_agreement: float = 0.7  # below, it surely has
+    renew_first_after: int = 2  # frames: how a first keyframe moved is known least
     bridge_frames: int = 5  # so many frames without measurement are predicted, more are lost
     reanchor_candidates: int = 8
 
@@ -65,7 +79,7 @@ class TrackerConfig:
 
 
 class KeyframeTracker:
-    """KLT frame to keyframe, RANSAC scored by reprojection, direct alignment, refinement of the clip.
+    """Direct alignment frame to keyframe, guided by optical flow, and refinement of the clip.
 
     ``readout_s``: how long the camera takes from reading its first row to its last; 0: it reads all rows at once.
     Usage: ``KeyframeTracker(camera).track(views)``; or :meth:`register_frame` per frame, then :meth:`finish`.
@@ -81,6 +95,9 @@ class KeyframeTracker:
         self._T_keyframe_camera = pose()
         self._velocity = np.zeros(6)  # m/s, rad/s, in the camera's frame
         self._times_s: list[float] = []
+        self._gray_before: NDArray[np.uint8] | None = None
+        self._agreement = np.nan  # of the last measurement
+        self._seconds = 0.0  # from the frame before to the present one
         self._readout_s = readout_s
         self._rng = np.random.default_rng(self.config.seed)
 
@@ -97,7 +114,7 @@ class KeyframeTracker:
         seen = picture(gray, depth, self.camera, self.config.direct)
 
         # 2. Predict by constant velocity, and measure against the current keyframe.
-        seconds = self._seconds_since_last(view)
+        self._seconds = seconds = self._seconds_since_last(view)
         T_predicted = self._T_keyframe_camera @ se3_exp(seconds * self._velocity)
         measured = self._measure(self._current, gray, depth, seen, T_predicted) if self.keyframes else None
 
@@ -111,15 +128,16 @@ class KeyframeTracker:
             step = inverse(self._T_keyframe_camera) @ measured.T_keyframe_camera
             follows = measured.keyframe == self._current and seconds > 0
             self._velocity = se3_log(step) / seconds if follows else np.zeros(6)
-            if follows and len(self.measurements) == 2:
-                self.keyframes[0].twist = self._readout_s * self._velocity  # nothing came before it
             self._current, self._T_keyframe_camera = measured.keyframe, measured.T_keyframe_camera
+            if follows and np.isinf(self.keyframes[self._current].motion.sigma[0]):
+                self._set_first_motion(measured)
         else:
             self._T_keyframe_camera = T_predicted
 
         # 5. Begin a new keyframe when the old one has been left behind.
         if self._keyframe_is_due(measured):
             self._add_keyframe(gray, depth, seen, measured)
+        self._gray_before = gray
         return self.measurements[-1]
 
     def finish(self) -> Trajectory:
@@ -130,14 +148,7 @@ class KeyframeTracker:
         )
         if refinement is None or not keyframes:
             return assemble(keyframes, measurements, bridge, np.zeros(len(measurements)))
-        return refine(
-            keyframes,
-            measurements,
-            self.camera,
-            self.config.direct,
-            refinement,
-            bridge,
-        )
+        return refine(keyframes, measurements, self.camera, self.config.direct, refinement, bridge)
 
     @property
     def keyframe_count(self) -> int:
@@ -153,52 +164,75 @@ class KeyframeTracker:
     def _measure(
         self, index: int, gray: NDArray, depth: NDArray, seen: Picture, T_predicted: Array
     ) -> Measurement | None:
-        """Against a keyframe: by its corners, or where these find no majority by the prediction; then directly."""
-        keyframe = self.keyframes[index]
-        start = inverse(T_predicted)
-        ahead = transform(start, self._corner_camera.points(keyframe.corners))
-        ahead[:, 2] = np.maximum(ahead[:, 2], 0.05)
-        guess = self.camera.pinhole.project(ahead)
-        pixels, found = follow(keyframe.gray, gray, keyframe.corners[:, :2], guess, self.config.features)
-        by_corners = self._fit_corners(keyframe, np.flatnonzero(found), pixels[found], depth)
-        points = keyframe.points.at_rest(keyframe.twist)
-        # Corners bridge what prediction cannot, but their majority may be on a thing that moves: the surface decides.
-        starts = [start] if by_corners is None else [by_corners]
-        if by_corners is not None and self._differs(start, by_corners):
-            starts.append(start)
-        twist = None if self._readout_s == 0 else self._readout_s * self._velocity
-        gray_there, config = keyframe.points.gray, self.config.direct
-        fits = [align(points, gray_there, seen, self.camera, T, config, twist) for T in starts]
-        fit = max((f for f in fits if f is not None), key=lambda f: f.seen * f.agreement, default=None)
-        if fit is None:
+        """Against a keyframe: directly, if hand and camera went on, or stopped; or else from where its corners went."""
+        keyframe, start = self.keyframes[index], inverse(T_predicted)
+        starts = [start, inverse(self._T_keyframe_camera)] if index == self._current else [start]
+        fit = self._align(keyframe, seen, starts)
+        limits = self.config.keyframes
+        if fit is None or not fit.agreement >= limits.usual_agreement * self._agreement:
+            by_corners = self._fit_corners(keyframe, gray, start)
+            guesses = starts if by_corners is None else [by_corners, *starts]
+            coarse = self._align_coarsely(keyframe, gray, depth, guesses)
+            other = self._align(keyframe, seen, guesses if coarse is None else [coarse, *guesses[:1]])
+            # Corners bridge what prediction cannot, but may be on a thing that moves: the whole surface decides.
+            fit = max((f for f in (fit, other) if f is not None), key=lambda f: f.seen * f.agreement, default=None)
+        if fit is None or fit.agreement < limits.doubtful_agreement * self._agreement:
             return None
-        T_keyframe_camera, fraction = inverse(fit.T_camera_reference), fit.seen / len(points)
-        return Measurement(index, T_keyframe_camera, fit.information, fraction, fit.twist, fit.per_twist)
+        self._agreement = fit.agreement
+        fraction = fit.seen / len(keyframe.points.late)
+        return Measurement(index, inverse(fit.T_camera_reference), fit.information, fraction, fit.rolled)
 
-    def _differs(self, A: Array, B: Array) -> bool:
-        """Whether two poses show the scene so differently that direct alignment may end elsewhere."""
-        limits, difference = self.config.keyframes, se3_log(inverse(A) @ B)
-        return bool(
-            np.linalg.norm(difference[:3]) > limits.same_start_m
-            or np.linalg.norm(difference[3:]) > limits.same_start_rad
-        )
+    def _align(self, keyframe: Keyframe, seen: Picture, starts: list[Array]) -> DirectFit | None:
+        points = keyframe.points
+        expect = partial(self._expected_motion, keyframe)
+        at_rest = points.at_rest(keyframe.motion.twist)
+        return align(at_rest, points.gray, seen, self.camera, starts, self.config.direct, expect)
 
-    def _fit_corners(self, keyframe: Keyframe, ids: NDArray, pixels: Array, depth: NDArray) -> Array | None:
-        """T_camera_keyframe from matches of a keyframe's corners ids [M] to pixels [M, 2]; None without a majority."""
-        limits, camera = self.config.keyframes, self._corner_camera
-        if len(ids) < limits.min_inliers:
-            return None
-        observed = np.column_stack([pixels, camera.disparity(sample_depth(depth, pixels))])
-        landmarks = camera.points(keyframe.corners[ids])
-        inliers = ransac_pose(landmarks, observed, camera, self.config.ransac, self._rng)
-        if inliers is None or inliers.sum() < max(limits.min_inliers, limits.min_inlier_fraction * len(ids)):
-            return None
-        measured = inliers & np.isfinite(observed[:, 2])
-        if measured.sum() < limits.min_inliers // 2:
-            return None
-        T_start = rigid_fit(landmarks[measured], camera.points(observed[measured]))
-        fit = refine_pose(landmarks[inliers], observed[inliers], camera, T_start)
+    def _align_coarsely(self, keyframe: Keyframe, gray: NDArray, depth: NDArray, starts: list[Array]) -> Array | None:
+        """T_camera_keyframe by blurred pictures, which guide from further away."""
+        config, (u, v) = replace(self.config.direct, blur_px=COARSE_BLUR_PX), keyframe.points.pixels.T
+        seen, own = (picture(g, d, self.camera, config) for g, d in ((gray, depth), (keyframe.gray, keyframe.depth)))
+        at_rest, expect = keyframe.points.at_rest(keyframe.motion.twist), partial(self._expected_motion, keyframe)
+        fit = align(at_rest, own.gray[v, u], seen, self.camera, starts, config, expect)
         return None if fit is None else fit.T_camera_reference
+
+    def _expected_motion(self, keyframe: Keyframe, T_camera_keyframe: Array) -> Expected:
+        """During this frame's readout, if it lies so to a keyframe."""
+        velocity = self._velocity
+        if keyframe is self.keyframes[self._current] and self._seconds > 0:
+            velocity = se3_log(inverse(T_camera_keyframe @ self._T_keyframe_camera)) / self._seconds
+        return expected_motion(velocity, self._seconds, self._readout_s)
+
+    def _set_first_motion(self, second: Measurement) -> None:
+        """Nothing came before a first keyframe: how it moved is known once the frame after it has been measured."""
+        keyframe = self.keyframes[second.keyframe]
+        keyframe.motion = expected_motion(self._velocity, 1 / 30, self._readout_s)
+        self.measurements[-1] = second = corrected(second, None, keyframe.motion.twist)
+        self._T_keyframe_camera = second.T_keyframe_camera
+
+    def _fit_corners(self, keyframe: Keyframe, gray: NDArray, T_predicted: Array) -> Array | None:
+        """T_camera_keyframe from where optical flow finds a keyframe's corners; None without a majority.
+
+        Flow begins in the frame before, which looks most alike; the keyframe itself if it is not what that was measured
+        against.
+        """
+        limits, landmarks = self.config.keyframes, self._corner_camera.points(keyframe.corners)
+        follows = keyframe is self.keyframes[self._current]
+        source, T_source = (self._gray_before, inverse(self._T_keyframe_camera)) if follows else (keyframe.gray, pose())
+        start, guess = (self._project(transform(T, landmarks)) for T in (T_source, T_predicted))
+        pixels, found = follow(source, gray, start, guess, self.config.features)
+        landmarks, pixels = landmarks[found], pixels[found]
+        if len(pixels) < limits.min_inliers:
+            return None
+        # From where they are seen alone: near the grasp a depth camera measures little of what it sees.
+        matrix, reach = self.camera.pinhole.matrix, self.config.ransac.inlier_px
+        ok, w, t, inliers = cv2.solvePnPRansac(landmarks, pixels, matrix, None, None, None, False, 200, reach)
+        if not ok or len(inliers) < max(limits.min_inliers, limits.min_inlier_fraction * len(pixels)):
+            return None
+        return pose(so3_exp(w[:, 0]), t[:, 0])
+
+    def _project(self, points: Array) -> Array:
+        return self.camera.pinhole.project(np.maximum(points, [-np.inf, -np.inf, 0.05]))
 
     def _reanchor(self, gray: NDArray, depth: NDArray, seen: Picture) -> Measurement | None:
         """Match against the keyframes that look most alike, then measure as usual from there."""
@@ -222,6 +256,8 @@ class KeyframeTracker:
             gap = next((n for n, m in enumerate(reversed(self.measurements)) if m is not None), len(self.measurements))
             return not self.keyframes or gap > self.config.keyframes.bridge_frames
         limits, keyframe = self.config.keyframes, self.keyframes[measured.keyframe]
+        if keyframe.first and len(self.measurements) - 1 - keyframe.frame >= limits.renew_first_after:
+            return True
         T = measured.T_keyframe_camera
         travelled = np.linalg.norm(T[:3, 3]) / np.median(keyframe.points.points[:, 2])
         return bool(
@@ -247,7 +283,10 @@ class KeyframeTracker:
             island = self.keyframes[-1].island + 1
         else:
             T_world_camera, island = pose(), 0
-        twist = np.zeros(6) if measured is None else measured.twist
+        if measured is not None:
+            motion = Expected(measured.rolled.twist, expected_motion(np.zeros(6), self._seconds, self._readout_s).sigma)
+        else:
+            motion = STILL if self._readout_s == 0 else Expected(np.zeros(6), np.full(6, np.inf))
         self.keyframes.append(
             Keyframe(
                 frame=len(self.measurements) - 1,
@@ -257,11 +296,12 @@ class KeyframeTracker:
                 corners=corners[np.isfinite(corners[:, 2])],
                 points=points,
                 descriptors=Descriptors(gray, depth),
-                twist=twist,
+                motion=motion,
                 island=island,
+                first=measured is None,
             )
         )
         self._current, self._T_keyframe_camera = len(self.keyframes) - 1, pose()
         if measured is None:
             self._velocity = np.zeros(6)
-            self.measurements[-1] = Measurement(self._current, pose(), 1e12 * np.eye(6), 1.0, twist, np.zeros((6, 6)))
+            self.measurements[-1] = Measurement(self._current, pose(), 1e12 * np.eye(6), 1.0, UNKNOWN)

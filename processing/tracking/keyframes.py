@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processing.tracking.alignment import RansacConfig, StereoCamera, ransac_pose, rigid_fit
-from processing.tracking.direct import Points
+from processing.tracking.direct import Expected, Points, Rolled
 from processing.tracking.features import Descriptors, sample_depth
 from processing.tracking.trajectory import Status, Trajectory
 from wildgrasp.geometry import interpolate, inverse, pose, se3_exp, se3_log
@@ -28,7 +28,8 @@ class Keyframe:
     corners: Array  # [N, 3] observations of its corners
     points: Points  # for direct alignment
     descriptors: Descriptors
-    twist: Array  # [6] motion of its camera during the readout
+    motion: Expected  # of its camera during the readout
+    first: bool = False  # of its island
     island: int = 0  # keyframes of different islands were never seen to be connected
     sigma_m: float = 0.0  # of its position, relative to the first keyframe
 
@@ -41,8 +42,7 @@ class Measurement:
     T_keyframe_camera: Array  # [4, 4]
     information: Array  # [6, 6] of a left perturbation of the inverse
     seen_fraction: float  # of the keyframe's points
-    twist: Array  # [6] motion of the camera during the readout, in its own frame
-    per_twist: Array  # [6, 6] left perturbation of the inverse per change of that
+    rolled: Rolled  # during the readout; its per_twist perturbs the inverse
 
 
 def relative_pose(

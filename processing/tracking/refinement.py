@@ -32,6 +32,7 @@ class RefinementConfig:
     max_correction_m: float = 0.03  # how far the rough trajectory may be off
     max_correction_rad: float = 0.04
     coarse_blur_px: float = 3.0  # a blurred picture guides from further away
+    optimism: float = 2.7  # motions of one keyframe share its errors: true sigmas are larger by this (simulated takes)
     graph: PoseGraphConfig = field(default_factory=PoseGraphConfig)
     min_matches: int = 15  # of descriptors, to join an island
     reconnect_candidates: int = 6  # keyframes of another island tried by descriptors
@@ -55,10 +56,12 @@ def refine(
     edges += _align_all(keyframes, camera, direct, config)
     graph = optimize(np.array([k.T_world_camera for k in keyframes]), edges, config.graph)
     keyframes = [
-        replace(k, T_world_camera=T, sigma_m=float(s))
+        replace(k, T_world_camera=T, sigma_m=float(config.optimism * s))
         for k, T, s in zip(keyframes, graph.T_world_camera, graph.sigma_m, strict=True)
     ]
-    sigma = [0.0 if m is None else _position_sigma(m, graph.variance, config.graph) for m in measurements]
+    sigma = [
+        0.0 if m is None else config.optimism * _position_sigma(m, graph.variance, config.graph) for m in measurements
+    ]
     return assemble(keyframes, measurements, bridge_frames, sigma)
 
 
@@ -75,7 +78,7 @@ def _align_all(
     keyframes: Sequence[Keyframe], camera: StereoCamera, direct: DirectConfig, config: RefinementConfig
 ) -> list[Edge]:
     coarse = replace(direct, blur_px=config.coarse_blur_px, iterations=6, converged_px=0.1)
-    points = [k.points.at_rest(k.twist) for k in keyframes]
+    points = [k.points.at_rest(k.motion.twist) for k in keyframes]
     blurred = [picture(k.gray, k.depth, camera, coarse) for k in keyframes]
     edges = []
     for j, other in enumerate(keyframes):
@@ -84,7 +87,7 @@ def _align_all(
         for i in sources:
             u, v = keyframes[i].points.pixels.T
             levels = (
-                (blurred[i].image[v, u, 0], blurred[j], coarse),
+                (blurred[i].gray[v, u], blurred[j], coarse),
                 (keyframes[i].points.gray, sharp, direct),
             )
             edge = _align(i, j, points[i], keyframes, levels, camera, config)
@@ -98,7 +101,7 @@ def _align(i: int, j: int, points: Array, keyframes, levels, camera: StereoCamer
     T_start = T = inverse(other.T_world_camera) @ own.T_world_camera
     some = slice(None, None, max(1, len(points) // config.points))
     for gray, seen, level in levels:
-        fit = align(points[some], gray[some], seen, camera, T, level, other.twist if np.any(other.twist) else None)
+        fit = align(points[some], gray[some], seen, camera, [T], level, lambda T: other.motion)
         if fit is None:
             return None
         T = fit.T_camera_reference

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processing.accuracy import accuracy_table, compare, compare_poses
+from processing.accuracy import accuracy_table, compare, compare_poses, honesty
 from wildgrasp.geometry import pose, se3_exp
 from wildgrasp.sessions.session import Poses
 
@@ -33,6 +33,19 @@ def test_position_noise_is_what_ate_reports():
     estimate = truth.copy()
     estimate[:, :3, 3] += noise
     assert compare(estimate, truth).ate_mm == pytest.approx(np.sqrt(3), rel=0.05)
+
+
+def test_honesty_is_the_error_in_units_of_what_was_stated():
+    truth, rng = path(2000), np.random.default_rng(0)
+    sigma = rng.uniform(0.001, 0.003, 2000)
+    estimate = truth.copy()
+    estimate[:, :3, 3] += rng.normal(size=(2000, 3)) * sigma[:, None] / np.sqrt(3)
+    honest, boasting = honesty(estimate, truth, sigma), honesty(estimate, truth, sigma / 2)
+    assert honest.sigma_ratio == pytest.approx(1, rel=0.05)
+    assert boasting.sigma_ratio == pytest.approx(2, rel=0.05)
+    assert honest.within_1_sigma == pytest.approx(0.608, abs=0.04)  # chi-squared with three degrees of freedom
+    assert honest.within_2_sigma > 0.98
+    assert honesty(estimate, truth, np.full(2000, np.nan)) is None
 
 
 def test_a_step_at_every_frame_is_what_rpe_reports():

@@ -33,7 +33,7 @@ def scene(clip):
 def test_the_pose_is_found_from_some_pixels_away(scene):
     camera, points, gray, depth, T = scene
     start = se3_exp(np.array([0.003, -0.002, 0.002, 0.003, -0.003, 0.002])) @ T
-    fit = align(points.points, points.gray, picture(gray, depth, camera, CONFIG), camera, start, CONFIG)
+    fit = align(points.points, points.gray, picture(gray, depth, camera, CONFIG), camera, [start], CONFIG)
     error = se3_log(fit.T_camera_reference @ np.linalg.inv(T))
     assert np.linalg.norm(error[:3]) < 3e-4
     assert np.linalg.norm(error[3:]) < 8e-4
@@ -43,22 +43,59 @@ def test_exposure_does_not_move_the_pose(scene):
     camera, points, gray, depth, T = scene
     lighter = np.clip(gray * 1.1 + 8, 0, 255).astype(np.uint8)
     fits = [
-        align(points.points, points.gray, picture(g, depth, camera, CONFIG), camera, T, CONFIG) for g in (gray, lighter)
+        align(points.points, points.gray, picture(g, depth, camera, CONFIG), camera, [T], CONFIG)
+        for g in (gray, lighter)
     ]
     between = se3_log(fits[0].T_camera_reference @ np.linalg.inv(fits[1].T_camera_reference))
     assert np.linalg.norm(between[:3]) < 1e-4
 
 
-def test_nothing_measured_is_no_pose(scene):
+def test_nothing_seen_is_no_pose(scene):
     camera, points, gray, depth, T = scene
-    blank = picture(gray, np.zeros_like(depth), camera, CONFIG)
-    assert align(points.points, points.gray, blank, camera, T, CONFIG) is None
+    covered = picture(np.full_like(gray, 30), np.zeros_like(depth), camera, CONFIG)
+    ignored = picture(gray, np.full_like(depth, -1), camera, CONFIG)
+    for seen in (covered, ignored):
+        assert align(points.points, points.gray, seen, camera, [T], CONFIG) is None
+
+
+def test_where_no_depth_is_measured_colour_suffices(scene):
+    """The guess is off; depth is measured in the left fifth of the picture only, as near the grasp."""
+    camera, points, gray, depth, T = scene
+    little = depth.copy()
+    little[:, depth.shape[1] // 5 :] = 0
+    start = se3_exp(np.array([0.002, -0.001, 0.001, 0.002, -0.002, 0.001])) @ T
+    fit = align(points.points, points.gray, picture(gray, little, camera, CONFIG), camera, [start], CONFIG)
+    error = se3_log(fit.T_camera_reference @ np.linalg.inv(T))
+    assert np.linalg.norm(error[:3]) < 5e-4
+    assert fit.seen > 0.8 * len(points.late)
+
+
+def test_what_must_not_be_looked_at_has_no_say(scene):
+    """Half of the picture shows something else; where that is ignored, it is as if it were not there."""
+    camera, points, gray, depth, T = scene
+    half = (slice(None), slice(depth.shape[1] // 2, None))
+    wrong, ignored = gray.copy(), depth.copy()
+    wrong[half], ignored[half] = 255 - gray[half], -1
+    fits = [
+        align(points.points, points.gray, picture(g, ignored, camera, CONFIG), camera, [T], CONFIG)
+        for g in (gray, wrong)
+    ]
+    between = se3_log(fits[0].T_camera_reference @ np.linalg.inv(fits[1].T_camera_reference))
+    assert np.linalg.norm(between[:3]) < 1e-4  # the blur reaches over the border
+    assert fits[0].seen == fits[1].seen < 0.6 * len(points.late)
+
+
+def test_the_right_one_of_several_guesses_is_found(scene):
+    camera, points, gray, depth, T = scene
+    far = [se3_exp(np.array([0.1, 0, 0, 0, sign * 0.3, 0])) @ T for sign in (-1, 1)]
+    fit = align(points.points, points.gray, picture(gray, depth, camera, CONFIG), camera, [*far, T], CONFIG)
+    assert np.linalg.norm(se3_log(fit.T_camera_reference @ np.linalg.inv(T))[:3]) < 3e-4
 
 
 def test_another_place_is_no_pose(scene):
     camera, points, gray, depth, T = scene
     elsewhere = picture(gray[::-1, ::-1].copy(), np.full_like(depth, 1.5), camera, CONFIG)
-    assert align(points.points, points.gray, elsewhere, camera, T, CONFIG) is None
+    assert align(points.points, points.gray, elsewhere, camera, [T], CONFIG) is None
 
 
 def test_what_a_rolling_shutter_shifts_is_told_from_a_pose(scene):
@@ -69,8 +106,8 @@ def test_what_a_rolling_shutter_shifts_is_told_from_a_pose(scene):
     at_rest = type(points)(rolled, points.gray, points.pixels, points.late).at_rest(-TWIST)
     assert np.abs(at_rest - points.points).max() < 1e-4
     seen = picture(gray, depth, camera, CONFIG)
-    right = align(at_rest, points.gray, seen, camera, T, CONFIG)
-    wrong = align(rolled, points.gray, seen, camera, T, CONFIG)
+    right = align(at_rest, points.gray, seen, camera, [T], CONFIG)
+    wrong = align(rolled, points.gray, seen, camera, [T], CONFIG)
     errors = [np.linalg.norm(se3_log(f.T_camera_reference @ np.linalg.inv(T))[:3]) for f in (right, wrong)]
     assert errors[0] < 4e-4
     assert errors[1] > 2 * errors[0]
@@ -80,6 +117,7 @@ def test_velocities_of_a_steady_motion():
     times = np.arange(6) * 0.1
     v = np.array([0.1, 0.0, -0.2, 0.0, 0.3, 0.1])
     T = np.array([se3_exp(v * t) for t in times])
-    found = velocities(T, times, np.array([True, True, True, True, True, False]))
+    found, seconds = velocities(T, times, np.array([True, True, True, True, True, False]))
     np.testing.assert_allclose(found[:4], np.tile(v, (4, 1)), atol=1e-9)
+    np.testing.assert_allclose(seconds, [0.05, 0.1, 0.1, 0.1, 0, 0])
     np.testing.assert_array_equal(found[4:], 0)  # beside a frame that is not known

@@ -64,7 +64,7 @@ def test_everything_comes_back(tmp_path, camera_info, make_frame):
 
 def test_cameras_and_calibrations_come_back(tmp_path, camera_info):
     vector = [0.1, 0.2, 0.3, 0.0, 0.0, 0.0, 1.0]
-    info = replace(camera_info, T_color_depth=tuple(vector), usb="2.1", exposure_us=8000)
+    info = replace(camera_info, T_color_depth=tuple(vector), usb="2.1", exposure_us=8000, readout_s=0.016)
     SessionWriter(tmp_path / "s", info, {"T_camera_fingertip": vector, "T_tool_camera": vector}).close()
     with Session(tmp_path / "s") as session:
         assert session.camera_info == info

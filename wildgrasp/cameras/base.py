@@ -44,6 +44,7 @@ class CameraInfo:
     T_color_depth: tuple[float, ...] | None = None  # x y z qx qy qz qw of the depth sensor, before registration
     usb: str = ""  # the version of the bus that it is plugged into
     exposure_us: int | None = None  # fixed exposure of the colour camera; None: automatic
+    readout_s: float | None = None  # of a rolling shutter, from its first row to its last; None: not known
 
 
 class Camera(Protocol):
