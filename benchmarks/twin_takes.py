@@ -53,8 +53,10 @@ class Take:
 
 def takes(folder: Path, count: int, seed: int, picks: int = 1) -> Iterator[Take]:
     """``count`` takes of a seed, each in its own kitchen; recorded into ``folder`` where they are missing."""
-    config = SimulateConfig(takes=count, picks=picks, seed=seed, moving_shutter=True, plain_every=PLAIN_EVERY)
-    for made in record_takes(folder, config):
+    config = SimulateConfig(
+        picks=picks, seed=seed, scenes=("table",), clumsiness=0.0, moving_shutter=True, plain_every=PLAIN_EVERY
+    )
+    for made in record_takes(folder, config, range(count)):
         Console(stderr=True).print(f"recorded {made.path.name}: {made.frames} frames")
     for number in range(count):
         path = take_folder(folder, seed, number)

@@ -16,7 +16,7 @@ from digital_twin.benchmark.evaluation import EvaluationPlan, evaluate_plan
 from digital_twin.benchmark.filmstrips import film, worth_a_look
 from digital_twin.benchmark.page import write_page
 from digital_twin.benchmark.results import Evaluation
-from digital_twin.world.cell_meshes import MeshLibrary, load_meshes
+from digital_twin.mesh_reports import read_meshes, report_meshes
 from digital_twin.world.cell_piles import PileSettings, SceneName
 from digital_twin.world.cell_reality import Aspect, Difficulty
 from digital_twin.world.objects import Family
@@ -71,7 +71,7 @@ def evaluate(
     partial = None if json_file is None else json_file.with_suffix(".partial.jsonl")
     console = Console()
     if objects is not None:
-        _report_meshes(_load(objects, scale, console), console)
+        report_meshes(read_meshes(objects, scale, console), console)
     with Progress(console=console) as progress:
         task = progress.add_task(f"{policy} in {scene}", total=episodes)
         evaluation = evaluate_plan(
@@ -89,21 +89,6 @@ def evaluate(
         ]
         console.print(f"Open {write_page(page, evaluation, shown)}")
     return 0
-
-
-def _load(objects: Path, scale: float, console: Console) -> MeshLibrary:
-    """Read the meshes here first: decomposing new ones takes seconds each, and the workers then find the pieces."""
-    with Progress(console=console, transient=True) as progress:
-        task = progress.add_task("reading meshes")
-        return load_meshes(objects, scale, progress=lambda done, of: progress.update(task, completed=done, total=of))
-
-
-def _report_meshes(library: MeshLibrary, console: Console) -> None:
-    console.print(f"{len(library.objects)} objects from meshes")
-    for name in library.too_wide:
-        console.print(f"left out: {name} is wider than the gripper opens, in every direction")
-    for reason in library.unreadable:
-        console.print(f"left out: {reason}")
 
 
 def show(evaluation: Evaluation, console: Console) -> None:

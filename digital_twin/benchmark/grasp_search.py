@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from digital_twin.world.backdrop import STATIC_GROUP
 from digital_twin.world.cell_scene import T_WORLD_BASE
+from digital_twin.world.furniture import STATIC_GROUP
 from digital_twin.world.objects import OBJECT_GROUP
 from digital_twin.world.robot_cell import RobotCell
 from robot_runner.arm.kinematics import UR5, inverse_near

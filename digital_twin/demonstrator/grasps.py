@@ -1,8 +1,8 @@
 """Grasps that hold: antipodal candidates found with rays, then tried out by physics in a copy of the world.
 
 A candidate is a pair of opposite surface points (normals within 15° of the closing axis) whose open fingers reach it
-without touching anything, from within 70° of straight down. It is verified when closing and lifting it really lifts the
-object.
+without touching anything. It is verified when closing and taking the object out, as the workplace asks for, really
+takes the object along.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from digital_twin.demonstrator.handheld import HAND, PARKED, PREFIX, HandheldWorld, place_hand
+from digital_twin.demonstrator.handheld import HAND, PREFIX, HandheldWorld, place_hand
 from digital_twin.demonstrator.motion import min_jerk
-from digital_twin.world.backdrop import STATIC_GROUP
+from digital_twin.world.furniture import STATIC_GROUP
 from digital_twin.world.gripper_model import ACTUATOR, opening
 from digital_twin.world.objects import OBJECT_GROUP
 from wildgrasp import rig
@@ -23,6 +23,10 @@ from wildgrasp.geometry import Array, inverse, pose, so3_exp
 
 # Rays see the table and the objects, not the gripper.
 SOLID_GROUPS = np.array([group in (STATIC_GROUP, OBJECT_GROUP) for group in range(6)], np.uint8)
+
+_TRY_STEPS_PER_M = 1600  # of 2 ms: 0.3 m/s
+_SQUEEZE_M = 0.0018  # the firmware's goal beyond the contact
+_SLIP_M = 0.04  # an object that is held follows the hand this closely, though it may swing
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,7 @@ class GraspConfig:
     normal_cone_deg: float = 15.0
     min_width_m: float = 0.004
     max_width_m: float = 0.095
-    max_tilt_deg: float = 70.0  # of the approach from straight down
-    tilt_spread_rad: float = 0.6
+    tilt_spreads_rad: tuple[float, ...] = (0.15, 0.6, 1.4)  # of the approach from straight in: one is drawn
     overreach_m: tuple[float, ...] = (
         0.025,
         0.018,
@@ -43,9 +46,8 @@ class GraspConfig:
         0.006,
         0.0,
     )  # of the fingertips beyond the points, tried in turn
-    corridor_m: tuple[float, ...] = (0.0, 0.02, 0.05, 0.09)  # distances before the grasp that must be free
+    corridor_m: tuple[float, ...] = (0.0, 0.02, 0.05, 0.08)  # distances before the grasp that must be free
     try_force_n: float = 10.0
-    reach_m: tuple[float, float] = (0.42, 0.3)  # half sizes of the part of the table that is worked on
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class GraspPlanner:
         self._world = world
         self._config = config or GraspConfig()
         self._rng = np.random.default_rng(seed)
+        self._workplace = world.workplace
+        self._inward = np.array(world.workplace.inward)
         self._model = world.model
         self._data = mujoco.MjData(world.model)
         self._objects = [world.model.body(name).id for name in world.object_names]
@@ -71,10 +75,8 @@ class GraspPlanner:
         self.tried = self.held = 0  # by physics
 
     def within_reach(self) -> list[int]:
-        """Indices of the objects that lie on the worked part of the table."""
-        positions = self._world.object_poses()[:, :3, 3]
-        near = (np.abs(positions[:, :2]) < self._config.reach_m).all(axis=1) & (positions[:, 2] > -0.01)
-        return np.flatnonzero(near).tolist()
+        """Indices of the objects that lie on the worked part of the workplace."""
+        return np.flatnonzero(self._workplace.reachable(self._world.object_poses()[:, :3, 3])).tolist()
 
     def find(self, object_index: int, wanted: int = 1, trials: int = 6) -> list[Grasp]:
         """Up to ``wanted`` verified grasps of an object as it lies now; physics is asked at most ``trials`` times."""
@@ -88,42 +90,56 @@ class GraspPlanner:
         return found
 
     def is_free(self, T_world_fingertip: Array) -> bool:
-        """Whether the open hand touches nothing at a grasp, as things lie now, nor on the last 9 cm of the way
+        """Whether the open hand touches nothing at a grasp, as things lie now, nor on the straight end of the way
         there.
         """
-        self._copy_state(PARKED)
+        self._copy_state(self._workplace.T_parked)
         return self._corridor_is_free(T_world_fingertip)
 
     def holds(self, object_index: int, T_world_fingertip: Array) -> bool:
-        """Whether closing here and lifting by 12 cm lifts the object and keeps it, tried in a copy of the world."""
-        model, data = self._model, self._data
+        """Whether closing here and taking it out takes the object along and keeps it, tried in a copy of the world."""
+        data = self._data
         self._copy_state(T_world_fingertip)
         if self._hand_touches():
             return False
         body = self._objects[object_index]
-        before = data.xpos[body][2]
-        actuator = model.actuator(PREFIX + ACTUATOR).id
-        for k in range(200):
-            closing = min(1.0, k / 150)
-            # No harder than the gripper will: it stops pulling as soon as it feels the object.
-            tension = self._config.try_force_n / self._world.config.gripper.stiffness_n_m
-            data.ctrl[actuator] = max(rig.MAX_OPENING_M * (1 - closing) - tension, opening(data, PREFIX) - tension)
-            mujoco.mj_step(model, data)
-        for k in range(200):
-            data.mocap_pos[0, 2] = T_world_fingertip[2, 3] + 0.12 * min_jerk((k + 1) / 200)
-            mujoco.mj_step(model, data)
+        before = data.xpos[body].copy()
+        self._close()
+        for way in np.array(self._workplace.way_out):
+            start, steps = data.mocap_pos[0].copy(), round(_TRY_STEPS_PER_M * np.linalg.norm(way))
+            for k in range(steps):
+                data.mocap_pos[0] = start + way * min_jerk((k + 1) / steps)
+                self._step()
         for _ in range(60):
-            mujoco.mj_step(model, data)
+            self._step()
         self.tried += 1
-        held = data.xpos[body][2] - before > 0.09 and opening(data, PREFIX) > 0.002
+        moved, hand_moved = data.xpos[body] - before, data.mocap_pos[0] - T_world_fingertip[:3, 3]
+        held = np.linalg.norm(moved - hand_moved) < _SLIP_M and opening(data, PREFIX) > 0.002
         self.held += held
         return bool(held)
+
+    def _close(self) -> None:
+        """As the gripper does: no harder than it will, and where the fingers have met something, only a little on."""
+        data, actuator = self._data, self._model.actuator(PREFIX + ACTUATOR).id
+        tension = self._config.try_force_n / self._world.config.gripper.stiffness_n_m
+        still, end = 0, -1.0
+        for k in range(240):
+            goal, now = rig.MAX_OPENING_M * (1 - min(1.0, k / 150)), opening(data, PREFIX)
+            data.ctrl[actuator] = max(goal - tension, now - tension, end)
+            self._step()
+            still = still + 1 if k > 40 and now - opening(data, PREFIX) < 1e-5 else 0
+            if still == 15 and end < 0:
+                end = now - _SQUEEZE_M
+
+    def _step(self) -> None:
+        mujoco.mj_step(self._model, self._data)
+        self._world.hooks.watch(self._data)
 
     def _candidates(self, object_index: int) -> Iterator[tuple[Array, float]]:
         """T_world_fingertip and width of collision-free antipodal grasps."""
         config = self._config
         body = self._objects[object_index]
-        self._copy_state(PARKED)
+        self._copy_state(self._workplace.T_parked)
         for _ in range(config.tries):
             pair = self._antipodal_pair(body)
             if pair is None:
@@ -137,17 +153,17 @@ class GraspPlanner:
                 T = pose(R, middle + approach * overreach)
                 if self._corridor_is_free(T):
                     yield T, width
-                    self._copy_state(PARKED)
+                    self._copy_state(self._workplace.T_parked)
                     break
             else:
-                self._copy_state(PARKED)
+                self._copy_state(self._workplace.T_parked)
 
     def _antipodal_pair(self, body: int) -> tuple[Array, Array, float] | None:
         """Middle, closing axis and distance of two opposite points of a body, or None for an unlucky draw."""
         rng, config = self._rng, self._config
         center = self._data.xipos[body]
         outward = rng.normal(size=3)
-        outward[2] = abs(outward[2])
+        outward -= min(0.0, 2 * float(outward @ -self._inward)) * -self._inward  # from where the hand comes
         origin = center + 0.25 * outward / np.linalg.norm(outward)
         # Aim anywhere at the object: its far ends as well as its middle.
         aim = center + rng.normal(size=3) * 0.5 * self._size(body)
@@ -169,16 +185,16 @@ class GraspPlanner:
         return (point + opposite) / 2, axis, width
 
     def _approach(self, axis: Array) -> Array | None:
-        """A direction across the closing axis, mostly downwards."""
-        down = np.array([0.0, 0.0, -1.0])
-        across = down - (down @ axis) * axis
+        """A direction across the closing axis: straight in, slanted or from the side."""
+        across = self._inward - (self._inward @ axis) * axis
         if np.linalg.norm(across) < 0.3:
             return None
-        approach = so3_exp(_unit(axis) * self._rng.normal() * self._config.tilt_spread_rad) @ _unit(across)
-        return approach if -approach[2] > np.cos(np.deg2rad(self._config.max_tilt_deg)) else None
+        tilt = self._rng.normal() * self._rng.choice(self._config.tilt_spreads_rad)
+        approach = so3_exp(_unit(axis) * tilt) @ _unit(across)
+        return approach if approach @ self._inward > np.cos(np.deg2rad(self._workplace.steepest_deg)) else None
 
     def _corridor_is_free(self, T: Array) -> bool:
-        for back in self._config.corridor_m:
+        for back in (*self._config.corridor_m, self._workplace.straight_m):
             place_hand(self._model, self._data, T @ pose(t=np.array([0, 0, -back])), rig.MAX_OPENING_M)
             mujoco.mj_kinematics(self._model, self._data)
             mujoco.mj_comPos(self._model, self._data)

@@ -1,4 +1,4 @@
-"""The handheld gripper in the kitchen: a hand that goes where a person moves it, fingers that a servo moves.
+"""The handheld gripper at home: a hand that goes where a person moves it, fingers that a servo moves.
 
 The hand is a free body, pulled by a weld to where the person wants it. The servo's gear train turns a rack that pulls
 the fingers through the compliance of pads and linkage. Objects are held by contact and friction alone.
@@ -7,32 +7,35 @@ the fingers through the compliance of pads and linkage. Objects are held by cont
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import mujoco
 import numpy as np
 
 from capture_app.gripper.stops import ServoStops
 from digital_twin.avr.plant import PlantState, servo_torque
-from digital_twin.world.backdrop import Table
+from digital_twin.world.cell_things import Thing
+from digital_twin.world.cell_wall import Hooks
 from digital_twin.world.gripper_model import (
     ACTUATOR,
     CAMERA_NAME,
+    FINGER_JOINTS,
     ROOT,
     TENDON,
     GripperModelConfig,
     camera_pose,
     gripper_spec,
-    opening,
 )
-from digital_twin.world.objects import Family, HouseholdObject, quaternion
-from digital_twin.world.scene import TIMESTEP_S, Arrangement, build_scene, object_poses, settle
+from digital_twin.world.homes import HomeName, HomeSettings
+from digital_twin.world.objects import Family, quaternion
+from digital_twin.world.scene import TIMESTEP_S, build_scene, object_poses, settle
+from digital_twin.world.workplace import Workplace
 from wildgrasp import rig
 from wildgrasp.geometry import Array, pose
 
 HAND, WISH, PREFIX = "hand", "wish", "hand/"
 CAMERA = PREFIX + CAMERA_NAME
 GRIPPER = PREFIX + ROOT
-PARKED = pose(np.diag([1.0, -1.0, -1.0]), np.array([0.0, -0.45, 0.55]))  # beside the table's near edge, looking down
 STEP_NS = round(TIMESTEP_S * 1e9)
 PAUSE_NS = 1_000_000_000  # a longer gap between two updates: the device was off, and the world did not wait for it
 
@@ -43,9 +46,10 @@ class HandheldConfig:
 
     n_objects: int = 6
     family: Family = "train"
-    arrangement: Arrangement = "scattered"
-    table: Table = "patterned"
-    table_height_m: float = 0.75
+    home: HomeName = "table"
+    settings: HomeSettings = field(default_factory=HomeSettings)
+    meshes: Path | None = None  # a folder whose objects replace the family
+    mesh_scale: float = 1.0  # metres per unit of the meshes
     stops: ServoStops = field(default_factory=ServoStops)
     friction_torque: float = 0.05  # fraction of stall torque that the gear train eats
     gripper: GripperModelConfig = field(default_factory=GripperModelConfig)
@@ -56,8 +60,9 @@ class HandheldScene:
     """A compiled scene; building it again from the same seed and configuration gives the same model."""
 
     model: mujoco.MjModel
-    objects: tuple[HouseholdObject, ...]
+    objects: tuple[Thing, ...]
     object_names: tuple[str, ...]
+    workplace: Workplace
 
 
 def state_size(config: HandheldConfig) -> int:
@@ -66,17 +71,16 @@ def state_size(config: HandheldConfig) -> int:
 
 
 def build_handheld_scene(seed: int, config: HandheldConfig) -> HandheldScene:
-    """The kitchen with the handheld gripper at ``PARKED``."""
+    """A place at home with the handheld gripper, parked."""
     scene = build_scene(
-        seed,
-        config.n_objects,
-        config.family,
-        config.table_height_m,
-        arrangement=config.arrangement,
-        table=config.table,
+        seed, config.n_objects, config.family, config.home, config.settings, config.meshes, config.mesh_scale
     )
     spec = scene.spec
-    place = {"pos": PARKED[:3, 3], "quat": quaternion(PARKED)}
+    spec.option.enableflags |= mujoco.mjtEnableBit.mjENBL_SLEEP  # what lies still costs nothing until it is touched
+    quality = spec.visual.quality  # rounder than this is not seen at 640 × 480, and costs a sixth of a picture
+    quality.numquads, quality.numslices, quality.numstacks = 1, 20, 8
+    T_parked = scene.workplace.T_parked
+    place = {"pos": T_parked[:3, 3], "quat": quaternion(T_parked)}
     spec.worldbody.add_body(name=WISH, mocap=True, **place)
     hand = spec.worldbody.add_body(name=HAND, gravcomp=1.0, **place)
     hand.add_freejoint(name=HAND)
@@ -85,7 +89,7 @@ def build_handheld_scene(seed: int, config: HandheldConfig) -> HandheldScene:
     arm.name1, arm.name2 = WISH, HAND
     arm.data[10] = 1.0  # torque scale
     arm.solref, arm.solimp = [0.004, 1.0], [0.95, 0.99, 0.001, 0.5, 2.0]
-    return HandheldScene(spec.compile(), scene.objects, scene.object_names)
+    return HandheldScene(spec.compile(), scene.objects, scene.object_names, scene.workplace)
 
 
 class HandheldWorld:
@@ -98,11 +102,15 @@ class HandheldWorld:
         self.config = config or HandheldConfig()
         scene = build_handheld_scene(seed, self.config)
         self.model, self.objects, self.object_names = scene.model, scene.objects, scene.object_names
+        self.workplace = scene.workplace
         self.data = mujoco.MjData(self.model)
+        self.hooks = Hooks(self.model)
         self._actuator = self.model.actuator(PREFIX + ACTUATOR).id
+        self._fingers = [self.model.joint(PREFIX + name).qposadr[0] for name in FINGER_JOINTS]
+        self._tendon = self.model.tendon(PREFIX + TENDON).id
         self._rack_m = rig.MAX_OPENING_M  # the opening that the gear train's position stands for
         self._t_ns: int | None = None
-        place_hand(self.model, self.data, PARKED, rig.MAX_OPENING_M)
+        place_hand(self.model, self.data, self.workplace.T_parked, rig.MAX_OPENING_M)
         settle(self.model, self.data, self.object_names)
 
     # --- the hand ---
@@ -126,6 +134,7 @@ class HandheldWorld:
             self._turn_rack(torque, goal_ticks, speed_ticks_s)
             self.data.ctrl[self._actuator] = self._rack_m
             mujoco.mj_step(self.model, self.data)
+            self.hooks.watch(self.data)
             self._t_ns += STEP_NS
         torque = self._torque(goal_ticks, torque_fraction, enabled)
         return PlantState(self._ticks(self.opening), self._ticks_per_m * self.opening_speed, self._load(torque))
@@ -169,12 +178,12 @@ class HandheldWorld:
     @property
     def opening(self) -> float:
         """Distance between the pads, metres."""
-        return opening(self.data, PREFIX)
+        return float(self.data.qpos[self._fingers[0]] + self.data.qpos[self._fingers[1]])
 
     @property
     def opening_speed(self) -> float:
         """Metres per second, negative while closing."""
-        return float(self.data.tendon(PREFIX + TENDON).velocity[0])
+        return float(self.data.ten_velocity[self._tendon])
 
     @property
     def grip_force(self) -> float:
@@ -192,6 +201,15 @@ class HandheldWorld:
     def object_poses(self) -> Array:
         """T_world_object [n, 4, 4]."""
         return object_poses(self.model, self.data, self.object_names)
+
+    def lowest_point(self, object_index: int) -> float:
+        """Height of an object's lowest point (of its geoms' boxes), metres."""
+        body = self.model.body(self.object_names[object_index]).id
+        geoms = self.model.body_geomadr[body] + np.arange(self.model.body_geomnum[body])
+        R = self.data.geom_xmat[geoms].reshape(-1, 3, 3)
+        centers, half = self.model.geom_aabb[geoms, :3], self.model.geom_aabb[geoms, 3:]
+        z = self.data.geom_xpos[geoms, 2] + np.einsum("nk,nk->n", R[:, 2], centers)
+        return float((z - np.einsum("nk,nk->n", np.abs(R[:, 2]), half)).min())
 
     # --- units ---
 

@@ -34,11 +34,15 @@ class Tremor:
         tremor = np.array([config.tremor_m] * 3 + [config.tremor_rad] * 3)
         self._amplitudes = np.sqrt(2 / 3) * np.stack([sway] * 3 + [tremor] * 3)
 
-    def at(self, t_s: float, share: float = 1.0) -> Array:
-        """Deviation of the fingertip pose [4, 4] at a time; ``share`` (0 … 1) damps the slow sway, as aiming does."""
-        waves = self._amplitudes * np.sin(2 * np.pi * self._frequencies * t_s + self._phases)
-        twist = share * waves[:3].sum(axis=0) + waves[3:].sum(axis=0)
-        return pose(so3_exp(twist[3:]), twist[:3])
+    def at(self, t_s: Array | float, share: Array | float = 1.0) -> Array:
+        """Deviation of the fingertip pose [..., 4, 4] at times; ``share`` (0 … 1) damps the slow sway, as aiming
+        does.
+        """
+        angles = 2 * np.pi * self._frequencies * np.asarray(t_s)[..., None, None] + self._phases
+        waves = self._amplitudes * np.sin(angles)
+        slow, fast = waves[..., :3, :].sum(axis=-2), waves[..., 3:, :].sum(axis=-2)
+        twist = np.asarray(share)[..., None] * slow + fast
+        return pose(so3_exp(twist[..., 3:]), twist[..., :3])
 
 
 def min_jerk(u: Array) -> Array:

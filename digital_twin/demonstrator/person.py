@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from digital_twin.demonstrator.gaze import gaze, nearest_turn
 from digital_twin.demonstrator.grasps import Grasp, GraspPlanner
 from digital_twin.demonstrator.handheld import HandheldWorld
 from digital_twin.demonstrator.motion import Tremor, TremorConfig, approach, reach
@@ -21,8 +22,7 @@ from digital_twin.world.scene import TIMESTEP_S
 from wildgrasp import rig
 from wildgrasp.geometry import Array, pose, rotation_angle, so3_exp
 
-HALF_TURN = np.diag([-1.0, -1.0, 1.0, 1.0])  # about the approach axis: the fingers change places
-LOOKING_DOWN = pose(np.diag([1.0, -1.0, -1.0]))
+SLIPPED_M = 0.04  # from the fingertips, an object is not held any more; swinging between them does not count
 AIMING = 0.15  # share of the slow sway that is left when the hand aims
 
 
@@ -33,11 +33,13 @@ class PersonConfig:
     place: Literal["aside", "back"] = "back"  # back: where it was, so that one scene sees several grasps of it
     look_distance_m: tuple[float, float] = (0.45, 0.6)  # from the camera to the object, before the reach
     look_turn_rad: float = 0.3  # how differently from the grasp the gripper is held then
-    speed_m_s: tuple[float, float] = (0.12, 0.28)  # mean speed of a reach
+    speed_m_s: tuple[float, float] = (0.1, 0.4)  # mean speed of a reach
+    travel_m_s: tuple[float, float] = (0.2, 0.4)  # and of a movement through the air
     bend_m: float = 0.05  # how far reaches bow
-    lift_m: tuple[float, float] = (0.11, 0.18)
+    vigour: tuple[float, float] = (0.75, 1.25)  # how far things are lifted, as a share of what the workplace asks for
     miss_rate: float = 0.0  # of attempts: fingers close on air
     drop_rate: float = 0.0  # of attempts: the thumb slips off the button while carrying
+    retry_rate: float = 0.7  # of failed attempts: reach for the same object again at once
     hesitation_rate: float = 0.2  # of reaches: stop before the object, then go on
     tremor: TremorConfig = field(default_factory=TremorConfig)
 
@@ -64,7 +66,7 @@ class Person:
         self.config = config or PersonConfig()
         self.attempts: list[AttemptTruth] = []
         self.planner = GraspPlanner(world, seed + 1)
-        self._world = world
+        self._world, self._workplace = world, world.workplace
         self._rng = np.random.default_rng(seed)
         self._tremor = Tremor(self._rng, self.config.tremor)
         self._try_again = try_again
@@ -86,11 +88,12 @@ class Person:
         if not self._known:
             self.plan(picks)
         yield from self._look_around()
-        while len(self.attempts) < picks:
-            grasp = self._choose()
-            if grasp is None:
-                break
-            yield from self._pick(grasp)
+        grasp, again = self._choose(), False
+        while grasp is not None and len(self.attempts) < picks:
+            yield from self._pick(grasp, again)
+            again = self._tries_again(grasp)
+            if not again:
+                grasp = self._choose()
         self._phase = "end"
         yield from self._rest(0.4)
 
@@ -109,6 +112,11 @@ class Person:
                     return found[0]
         return None
 
+    def _tries_again(self, grasp: Grasp) -> bool:
+        """Whether a grasp that has just failed is tried once more from close by."""
+        failed = self.attempts[-1].outcome == "empty"
+        return failed and self._rng.random() < self.config.retry_rate and self._possible(grasp)
+
     def _possible(self, grasp: Grasp) -> bool:
         if grasp.object_index not in self.planner.within_reach():
             return False
@@ -124,53 +132,58 @@ class Person:
     # --- movements ---
 
     def _look_around(self) -> Iterator[HandCommand]:
-        """From two places over the whole table, as one does who has just come in."""
+        """From two places over the whole workplace, as one does who has just come in."""
         self._phase = "look"
+        like = pose(self._workplace.R_looking)
         for distance in (0.66, 0.58):
-            view = self._gaze(np.array([0.0, 0.0, 0.03]), LOOKING_DOWN, distance, turn=0.18)
-            yield from self._travel(view)
+            yield from self._travel(self._gaze(np.array(self._workplace.middle), like, distance, turn=0.18))
         yield from self._rest(0.2)
 
-    def _pick(self, grasp: Grasp) -> Iterator[HandCommand]:
+    def _pick(self, grasp: Grasp, again: bool) -> Iterator[HandCommand]:
+        """One attempt; ``again``: from close by, where the last one has failed."""
         rng, config = self._rng, self.config
         T_grasp = self._nearest_turn(self._pose_of(grasp))
         misses, drops = rng.random(2) < (config.miss_rate, config.drop_rate)
         if misses:
             T_grasp = T_grasp @ pose(t=np.array([0.0, 0.0, -rng.uniform(0.06, 0.1)]))
         attempt = AttemptTruth(grasp.object_index)
-        resting = self._heights()
-        yield from self._reach_for(grasp.object_index, T_grasp)
+        resting = self._positions()
+        yield from self._reach_for(grasp.object_index, T_grasp, again)
         yield from self._close(attempt)
-        yield from self._lift()
-        risen = self._heights() - resting
+        in_hand = self._distances()
+        ways = [np.array(way) * rng.uniform(*config.vigour) for way in self._workplace.way_out]
+        yield from self._take_out(ways)
         attempt.outcome = "empty"
-        if risen.max() > LIFTED_M:
-            attempt.object_index = int(np.argmax(risen))
-            yield from self._carry(T_grasp, slips=bool(drops))
-            carried = self._button and self._heights()[attempt.object_index] > resting[attempt.object_index] + 0.02
+        taken = self._taken_along(resting, in_hand)
+        if taken is not None:
+            attempt.object_index = taken
+            yield from self._carry(T_grasp, ways, slips=bool(drops))
+            carried = self._button and abs(self._distances() - in_hand)[taken] < SLIPPED_M
             attempt.outcome = "held" if carried else "dropped"
-            yield from self._put_down(T_grasp)
+            yield from self._put_down(T_grasp, ways, taken)
         yield from self._open(attempt)
         self.attempts.append(attempt)
         yield from self._back_off()
 
-    def _reach_for(self, object_index: int, T_grasp: Array) -> Iterator[HandCommand]:
+    def _reach_for(self, object_index: int, T_grasp: Array, again: bool) -> Iterator[HandCommand]:
         rng, config = self._rng, self.config
-        self._phase = "look"
-        target = self._world.object_poses()[object_index][:3, 3]
-        look = self._gaze(target, T_grasp, rng.uniform(*config.look_distance_m), config.look_turn_rad)
-        yield from self._travel(look)
-        yield from self._rest(rng.uniform(0.05, 0.3))
+        if not again:
+            self._phase = "look"
+            target = self._world.object_poses()[object_index][:3, 3]
+            look = self._gaze(target, T_grasp, rng.uniform(*config.look_distance_m), config.look_turn_rad)
+            yield from self._travel(look)
+            yield from self._rest(rng.uniform(0.05, 0.3))
         self._phase = "approach"
         distance = float(np.linalg.norm(T_grasp[:3, 3] - self._at[:3, 3]))
-        seconds = max(0.8, distance / rng.uniform(*config.speed_m_s), self._turn_to(T_grasp) / 0.5)
+        seconds = max(0.6, distance / rng.uniform(*config.speed_m_s), self._turn_to(T_grasp) / 0.5)
+        straight = self._workplace.straight_m
         if rng.random() < config.hesitation_rate:
-            stop = T_grasp @ pose(t=np.array([0.0, 0.0, -rng.uniform(0.1, 0.16)]))
+            stop = T_grasp @ pose(t=np.array([0.0, 0.0, -straight - rng.uniform(0.01, 0.06)]))
             yield from self._follow(reach(self._at, stop, 0.8 * seconds, self._bend(distance)))
             yield from self._rest(rng.uniform(0.2, 0.5))
             yield from self._follow(reach(self._at, T_grasp, 0.8), aiming=True)
         else:
-            path = approach(self._at, T_grasp, 0.095, self._bend(distance), seconds, turned_by=rng.uniform(0.6, 0.8))
+            path = approach(self._at, T_grasp, straight, self._bend(distance), seconds, turned_by=rng.uniform(0.6, 0.8))
             yield from self._follow(path, aiming=True)
 
     def _close(self, attempt: AttemptTruth) -> Iterator[HandCommand]:
@@ -184,14 +197,14 @@ class Person:
         attempt.width_m = self._world.opening
         yield from self._rest(0.1)
 
-    def _lift(self) -> Iterator[HandCommand]:
+    def _take_out(self, ways: list[Array]) -> Iterator[HandCommand]:
+        """Up from a table; from a shelf, a little up and then towards oneself."""
         self._phase = "lift"
-        up = self._at.copy()
-        up[2, 3] += self._rng.uniform(*self.config.lift_m)
-        yield from self._follow(reach(self._at, up, self._rng.uniform(0.6, 0.9)))
+        for way in ways:
+            yield from self._move_by(way, self._rng.uniform(0.16, 0.22))
 
-    def _carry(self, T_grasp: Array, slips: bool) -> Iterator[HandCommand]:
-        """By a detour through the air to above where the object shall stand."""
+    def _carry(self, T_grasp: Array, ways: list[Array], slips: bool) -> Iterator[HandCommand]:
+        """By a detour through the air to before where the object shall go."""
         self._phase = "carry"
         rng = self._rng
         detour = pose(t=np.array([*rng.uniform(-0.06, 0.06, 2), rng.uniform(0.0, 0.04)])) @ self._at
@@ -200,17 +213,33 @@ class Person:
         if slips:
             self._button = False
             yield from self._rest(0.5)
-        above = T_grasp.copy()
-        above[2, 3] += 0.06
-        if self.config.place == "aside":
-            above[:2, 3] = np.clip(above[:2, 3] + rng.uniform(-0.12, 0.12, 2), -0.28, 0.28)
-        yield from self._travel(above)
+        before = T_grasp.copy()
+        before[:3, 3] += ways[0] * 0.4 if len(ways) == 1 else np.sum(ways, axis=0)
+        if self._workplace.ledge is not None:
+            low, high = self._workplace.ledge
+            before[:2, 3] = rng.uniform(low[:2], high[:2])
+        elif self.config.place == "aside":
+            before[:3, 3] += self._aside(T_grasp)
+        yield from self._travel(before)
 
-    def _put_down(self, T_grasp: Array) -> Iterator[HandCommand]:
+    def _aside(self, T_grasp: Array) -> Array:
+        """A shift [3] across the way in, that stays well within reach."""
+        low, high = np.array(self._workplace.reach)
+        sideways = 0.12 * (np.abs(self._workplace.inward) < 0.5) * self._rng.uniform(-1, 1, 3) * [1, 1, 0]
+        room = np.array([0.14, 0.02, 0.0])
+        return np.clip(T_grasp[:3, 3] + sideways, low + room, high - room) - T_grasp[:3, 3]
+
+    def _put_down(self, T_grasp: Array, ways: list[Array], taken: int) -> Iterator[HandCommand]:
         self._phase = "place"
+        if self._workplace.ledge is not None:
+            drop = self._world.lowest_point(taken) - self._workplace.ledge[0][2] - 0.012
+            yield from self._move_by(np.array([0.0, 0.0, -max(0.0, drop)]), 0.25)
+            return
+        for way in ways[:0:-1]:
+            yield from self._move_by(-way, self._rng.uniform(0.18, 0.28))
         down = self._at.copy()
-        down[2, 3] = T_grasp[2, 3] + 0.004  # what slipped a little must not be pressed into the table
-        yield from self._follow(reach(self._at, down, self._rng.uniform(0.5, 0.8)), aiming=True)
+        down[2, 3] = T_grasp[2, 3] + 0.004  # what slipped a little must not be pressed into the ground
+        yield from self._follow(reach(self._at, down, self._rng.uniform(0.5, 0.7)), aiming=True)
 
     def _open(self, attempt: AttemptTruth) -> Iterator[HandCommand]:
         self._phase = "release"
@@ -220,55 +249,51 @@ class Person:
 
     def _back_off(self) -> Iterator[HandCommand]:
         self._phase = "retreat"
-        back = self._at @ pose(t=np.array([0.0, 0.0, -self._rng.uniform(0.12, 0.2)]))
-        yield from self._follow(reach(self._at, back, self._rng.uniform(0.5, 0.8)))
+        distance = self._workplace.straight_m + self._rng.uniform(0.02, 0.1)
+        back = self._at @ pose(t=np.array([0.0, 0.0, -distance]))
+        yield from self._follow(reach(self._at, back, self._rng.uniform(0.4, 0.7)))
 
     def _travel(self, T: Array) -> Iterator[HandCommand]:
         """An unhurried reach through free space."""
         distance = float(np.linalg.norm(T[:3, 3] - self._at[:3, 3]))
-        seconds = max(0.5, distance / 0.25, self._turn_to(T) / 0.75)
+        seconds = max(0.4, distance / self._rng.uniform(*self.config.travel_m_s), self._turn_to(T) / 0.75)
         yield from self._follow(reach(self._at, T, seconds, self._bend(distance)))
+
+    def _move_by(self, way: Array, speed_m_s: float) -> Iterator[HandCommand]:
+        """Straight on without turning."""
+        yield from self._follow(reach(self._at, pose(t=way) @ self._at, max(0.3, np.linalg.norm(way) / speed_m_s)))
 
     # --- in steps of 2 ms ---
 
     def _follow(self, poses: Array, aiming: bool = False) -> Iterator[HandCommand]:
-        for T in poses:
-            self._at = T
-            yield self._command(AIMING if aiming else 1.0)
+        """Along poses [N, 4, 4], one each 2 ms, with the hand's unrest."""
+        sway = AIMING if aiming else 1.0
+        steps = np.arange(1, len(poses) + 1)
+        # Attention changes gradually, or the hand would jump.
+        shares = sway + (self._sway - sway) * (1 - TIMESTEP_S / 0.3) ** steps
+        hands = poses @ self._tremor.at(self._t_s + TIMESTEP_S * steps, shares)
+        for T, T_hand, share in zip(poses, hands, shares, strict=True):
+            self._at, self._sway = T, float(share)
+            self._t_s += TIMESTEP_S
+            yield HandCommand(T_hand, self._button, self._phase)
 
     def _rest(self, seconds: float) -> Iterator[HandCommand]:
-        for _ in range(round(seconds / TIMESTEP_S)):
-            yield self._command(AIMING)
+        yield from self._follow(np.broadcast_to(self._at, (round(seconds / TIMESTEP_S), 4, 4)), aiming=True)
 
     def _until(self, done: Callable[[], bool], at_least_s: float, at_most_s: float) -> Iterator[HandCommand]:
-        for k in range(round(at_most_s / TIMESTEP_S)):
+        for k, command in enumerate(self._rest(at_most_s)):
+            yield command
             if k * TIMESTEP_S >= at_least_s and done():
                 return
-            yield self._command(AIMING)
-
-    def _command(self, sway: float) -> HandCommand:
-        self._t_s += TIMESTEP_S
-        self._sway += (sway - self._sway) * TIMESTEP_S / 0.3  # attention changes gradually, or the hand would jump
-        return HandCommand(self._at @ self._tremor.at(self._t_s, self._sway), self._button, self._phase)
 
     # --- geometry ---
 
     def _gaze(self, target: Array, T_like: Array, distance: float, turn: float) -> Array:
-        """T_world_fingertip, turned a little from ``T_like``, whose camera looks at a point from a distance."""
-        T_camera_fingertip = rig.NOMINAL_T_CAMERA_FINGERTIP
-        R_fingertip_camera = rig.NOMINAL_T_FINGERTIP_CAMERA[:3, :3]
-        for attempt in range(50):
-            R = T_like[:3, :3] @ so3_exp(self._rng.normal(size=3) * turn * (1 - attempt / 50)) @ R_fingertip_camera
-            ray = np.array([*self._rng.normal(size=2) * 0.08, 1.0])
-            T_world_camera = pose(R, target - distance * (R @ ray) / np.linalg.norm(ray))
-            T = T_world_camera @ T_camera_fingertip
-            if T[2, 3] > 0.12 and T_world_camera[2, 3] > 0.25 and np.abs(T_world_camera[:2, 3]).max() < 0.8:
-                break
-        return T
+        return gaze(self._workplace, self._rng, target, T_like, distance, turn)
 
     def _nearest_turn(self, T: Array) -> Array:
         """The same grasp, with the fingers exchanged where the hand then has to turn less."""
-        return min((T, T @ HALF_TURN), key=self._turn_to)
+        return nearest_turn(T, self._at)
 
     def _turn_to(self, T: Array) -> float:
         return float(rotation_angle(self._at[:3, :3].T @ T[:3, :3]))
@@ -278,5 +303,15 @@ class Person:
         bend[2] = abs(bend[2])  # reaches bow upwards
         return bend
 
-    def _heights(self) -> Array:
-        return self._world.object_poses()[:, 2, 3]
+    def _positions(self) -> Array:
+        return self._world.object_poses()[:, :3, 3]
+
+    def _distances(self) -> Array:
+        """Of the objects' middles from the fingertips, [n]."""
+        return np.linalg.norm(self._positions() - self._world.T_world_fingertip[:3, 3], axis=1)
+
+    def _taken_along(self, resting: Array, in_hand: Array) -> int | None:
+        """The object that has left its place and is still where it was in the hand, if there is one."""
+        moved = np.linalg.norm(self._positions() - resting, axis=1)
+        moved[np.abs(self._distances() - in_hand) > SLIPPED_M] = 0.0
+        return int(np.argmax(moved)) if moved.max() > LIFTED_M else None

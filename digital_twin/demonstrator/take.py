@@ -85,11 +85,11 @@ def take_meta(config: PerformanceConfig, world: HandheldWorld) -> dict[str, Any]
     """What a simulated session says of itself."""
     return {
         "participant": "simulated",
-        "task": f"pick objects of the {config.handheld.family} family from a table",
+        "task": f"pick objects of the {config.handheld.family} family, scene: {config.handheld.home}",
         "simulated": True,
         "seed": config.seed,
         "T_camera_fingertip": to_vector(rig.NOMINAL_T_CAMERA_FINGERTIP).tolist(),
-        "objects": [thing.shape.kind for thing in world.objects],
+        "objects": [thing.kind for thing in world.objects],
     }
 
 

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from wildgrasp.geometry import Array, to_vector
 
 TRUTH_NAME = "truth.npz"
-LIFTED_M = 0.06  # an object that rose this much was lifted
+LIFTED_M = 0.06  # an object that the hand has taken this far was picked up
 
 
 @dataclass
 class AttemptTruth:
     """One press of the button and what came of it. Times on the recording host's clock, ns."""
 
-    object_index: int  # meant to be picked; the one that really rose where another did
+    object_index: int  # meant to be picked; the one that really came along where another did
     t_press_ns: int = 0
     t_hold_ns: int = 0  # the fingers stand still
     t_release_ns: int = 0

@@ -14,7 +14,7 @@ class TruthKeeper:
     """Notes what is true at each frame, and the objects' masks at the frames of the grasps."""
 
     def __init__(self, world: HandheldWorld) -> None:
-        kinds = tuple(thing.shape.kind for thing in world.objects)
+        kinds = tuple(thing.kind for thing in world.objects)
         self.truth = TakeTruth(world.object_names, kinds)
         self._world = world
         self._states: list[np.ndarray] = []  # qpos at each frame

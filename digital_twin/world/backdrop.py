@@ -12,13 +12,13 @@ import mujoco
 import numpy as np
 
 from digital_twin.world import textures
+from digital_twin.world.furniture import add_lights, dress, solid, wall
 from digital_twin.world.objects import add_material, add_texture
 
 Table = Literal["patterned", "plain"]  # plain: one colour with faint, wide shades
 
 TABLE_HALF = (0.62, 0.45)  # metres
 TABLE_THICKNESS = 0.04
-STATIC_GROUP = 0  # geom group of what never moves
 BACK_Y, LEFT_X, FRONT_Y, RIGHT_X = 1.35, -1.6, -1.8, 1.7  # the room's walls
 TOP_PIXELS = 1024  # 1.2 mm of table per pixel
 
@@ -30,43 +30,43 @@ def add_backdrop(
     surface = textures.SURFACES[rng.integers(len(textures.SURFACES))](rng, TOP_PIXELS)
     if table == "plain":
         surface = textures.plain(rng, TOP_PIXELS, TOP_PIXELS, textures.random_color(rng, 0.3))
-    _dress(spec, "table", surface)
-    _dress(spec, "floor", textures.SURFACES[rng.integers(len(textures.SURFACES))](rng, 512), (6.0, 6.0))
-    _dress(spec, "wall", textures.plaster(rng, 512))
-    _dress(spec, "splash", textures.tiles(rng, 512))
-    _dress(spec, "cupboard", textures.wood(rng, 512))
+    dress(spec, "table", surface)
+    dress(spec, "floor", textures.SURFACES[rng.integers(len(textures.SURFACES))](rng, 512), (6.0, 6.0))
+    dress(spec, "wall", textures.plaster(rng, 512))
+    dress(spec, "splash", textures.tiles(rng, 512))
+    dress(spec, "cupboard", textures.wood(rng, 512))
     floor_z = -table_height_m
     _add_table(spec, table_height_m)
-    _solid(spec, "floor", "floor", (0, 0, floor_z - 0.05), (3, 3, 0.05))
+    solid(spec, "floor", "floor", (0, 0, floor_z - 0.05), (3, 3, 0.05))
     middle = floor_z + 1.3
-    _wall(spec, "wall_back", "wall", (0, BACK_Y, middle), (2.6, 1.3), facing=(0, -1, 0))
-    _wall(spec, "wall_left", "wall", (LEFT_X, 0, middle), (2.6, 1.3), facing=(1, 0, 0))
-    _wall(spec, "wall_front", "wall", (0, FRONT_Y, middle), (2.6, 1.3), facing=(0, 1, 0))
-    _wall(spec, "wall_right", "wall", (RIGHT_X, 0, middle), (2.6, 1.3), facing=(-1, 0, 0))
-    _wall(spec, "splash", "splash", (0, BACK_Y - 0.02, 0.25), (2.0, 0.3), facing=(0, -1, 0))
+    wall(spec, "wall_back", "wall", (0, BACK_Y, middle), (2.6, 1.3), facing=(0, -1, 0))
+    wall(spec, "wall_left", "wall", (LEFT_X, 0, middle), (2.6, 1.3), facing=(1, 0, 0))
+    wall(spec, "wall_front", "wall", (0, FRONT_Y, middle), (2.6, 1.3), facing=(0, 1, 0))
+    wall(spec, "wall_right", "wall", (RIGHT_X, 0, middle), (2.6, 1.3), facing=(-1, 0, 0))
+    wall(spec, "splash", "splash", (0, BACK_Y - 0.02, 0.25), (2.0, 0.3), facing=(0, -1, 0))
     _add_furniture(spec, rng, floor_z)
-    _add_lights(spec, rng)
+    add_lights(spec, rng)
 
 
 def _add_table(spec: mujoco.MjSpec, height: float) -> None:
     x, y = TABLE_HALF
     half = TABLE_THICKNESS / 2
-    _solid(spec, "table", "table", (0, 0, -half), (x, y, half))
+    solid(spec, "table", "table", (0, 0, -half), (x, y, half))
     leg = (height - TABLE_THICKNESS) / 2
     if leg <= 0:  # a table as low as its own top: objects on the floor
         return
     for k, (u, v) in enumerate([(-1, -1), (-1, 1), (1, -1), (1, 1)]):
         place = (u * (x - 0.05), v * (y - 0.05), -TABLE_THICKNESS - leg)
-        _solid(spec, f"table_leg_{k}", "cupboard", place, (0.03, 0.03, leg))
+        solid(spec, f"table_leg_{k}", "cupboard", place, (0.03, 0.03, leg))
 
 
 def _add_furniture(spec: mujoco.MjSpec, rng: np.random.Generator, floor_z: float) -> None:
     """A worktop along the back wall with things on it, wall cupboards above, a sideboard on the left."""
-    _solid(spec, "worktop", "cupboard", (0, BACK_Y - 0.3, floor_z + 0.42), (1.6, 0.28, 0.42))
+    solid(spec, "worktop", "cupboard", (0, BACK_Y - 0.3, floor_z + 0.42), (1.6, 0.28, 0.42))
     for k, x in enumerate((-0.9, -0.3, 0.3, 0.9)):
         if rng.random() < 0.75:
-            _solid(spec, f"wall_cupboard_{k}", "cupboard", (x, BACK_Y - 0.18, floor_z + 1.75), (0.28, 0.17, 0.35))
-    _solid(spec, "sideboard", "cupboard", (LEFT_X + 0.25, 0.1, floor_z + 0.4), (0.24, 0.7, 0.4))
+            solid(spec, f"wall_cupboard_{k}", "cupboard", (x, BACK_Y - 0.18, floor_z + 1.75), (0.28, 0.17, 0.35))
+    solid(spec, "sideboard", "cupboard", (LEFT_X + 0.25, 0.1, floor_z + 0.4), (0.24, 0.7, 0.4))
     for k in range(8):  # things that stand about, too far away to be picked
         on_worktop = k < 5
         half = rng.uniform([0.03, 0.03, 0.05], [0.1, 0.09, 0.16])
@@ -76,70 +76,4 @@ def _add_furniture(spec: mujoco.MjSpec, rng: np.random.Generator, floor_z: float
         name = f"thing_{k}"
         add_texture(spec, name, textures.cube(rng, textures.label, 128), mujoco.mjtTexture.mjTEXTURE_CUBE)
         add_material(spec, name)
-        _solid(spec, name, name, (x, y, top + half[2]), tuple(half), collides=False)
-
-
-def _add_lights(spec: mujoco.MjSpec, rng: np.random.Generator) -> None:
-    head = spec.visual.headlight
-    head.active, head.specular = 1, [0, 0, 0]
-    head.ambient, head.diffuse = [rng.uniform(0.3, 0.45)] * 3, [0.05] * 3
-    warm = 1.0 + np.array([0.12, 0.0, -0.12]) * rng.uniform(-1, 1)
-    lamp = spec.worldbody.add_light(name="lamp", pos=[rng.uniform(-0.6, 0.6), rng.uniform(-0.8, 0.2), 1.5])
-    lamp.type = mujoco.mjtLightType.mjLIGHT_DIRECTIONAL
-    lamp.dir = -np.asarray(lamp.pos)
-    lamp.diffuse, lamp.specular = rng.uniform(0.4, 0.6) * warm, [0.3] * 3
-    window = spec.worldbody.add_light(name="window", pos=[0.5, -2.5, 1.0], dir=[-0.2, 0.9, -0.4], castshadow=False)
-    window.type = mujoco.mjtLightType.mjLIGHT_DIRECTIONAL
-    window.diffuse, window.specular = rng.uniform(0.1, 0.25) * (2 - warm), [0.1] * 3
-
-
-def _dress(spec: mujoco.MjSpec, name: str, image: textures.Image, repeat: tuple[float, float] = (1.0, 1.0)) -> None:
-    add_texture(spec, name, image, mujoco.mjtTexture.mjTEXTURE_2D)
-    add_material(spec, name, repeat, shininess=0.3, specular=0.1)
-
-
-def _solid(
-    spec: mujoco.MjSpec,
-    name: str,
-    material: str,
-    position: tuple[float, float, float],
-    half: tuple[float, float, float],
-    collides: bool = True,
-) -> None:
-    bits = 1 if collides else 0
-    spec.worldbody.add_geom(
-        name=name,
-        type=mujoco.mjtGeom.mjGEOM_BOX,
-        pos=position,
-        size=half,
-        material=material,
-        group=STATIC_GROUP,
-        contype=bits,
-        conaffinity=bits,
-        friction=[0.7, 0.005, 0.0005],
-    )
-
-
-def _wall(
-    spec: mujoco.MjSpec,
-    name: str,
-    material: str,
-    center: tuple[float, float, float],
-    half: tuple[float, float],
-    facing: tuple[float, float, float],
-) -> None:
-    """A thin upright board whose textured face (its local z) looks along ``facing``."""
-    z = np.array(facing, dtype=np.float64)
-    y = np.array([0.0, 0.0, 1.0])
-    R = np.stack([np.cross(y, z), y, z], axis=1)
-    quat = np.zeros(4)
-    mujoco.mju_mat2Quat(quat, R.ravel())
-    spec.worldbody.add_geom(
-        name=name,
-        type=mujoco.mjtGeom.mjGEOM_BOX,
-        pos=center,
-        quat=quat,
-        size=[*half, 0.01],
-        material=material,
-        group=STATIC_GROUP,
-    )
+        solid(spec, name, name, (x, y, top + half[2]), tuple(half), collides=False)

@@ -10,9 +10,9 @@ import mujoco
 import numpy as np
 
 from digital_twin.world import textures
-from digital_twin.world.backdrop import STATIC_GROUP
 from digital_twin.world.cell_scene import T_WORLD_BASE
 from digital_twin.world.cell_things import Source, Thing
+from digital_twin.world.furniture import STATIC_GROUP
 from digital_twin.world.objects import add_material, add_texture
 from wildgrasp.geometry import Array, pose, so3_exp
 
@@ -42,7 +42,7 @@ def hang_on_wall(spec: mujoco.MjSpec, rng: np.random.Generator, source: Source, 
         name = f"object_{len(kinds)}"
         T = pose(R, np.array([_WALL_X - _GAP_M - half[0], *place]))
         thing.add(spec, name, T)
-        _add_hook(spec, name, T)
+        add_hook(spec, name, T)
         kinds[name] = thing.kind
     return kinds
 
@@ -117,7 +117,8 @@ def _add_wall(spec: mujoco.MjSpec, rng: np.random.Generator) -> None:
     )
 
 
-def _add_hook(spec: mujoco.MjSpec, name: str, T_world_object: Array) -> None:
+def add_hook(spec: mujoco.MjSpec, name: str, T_world_object: Array) -> None:
+    """Hang a free body where it is on a hook that gives way."""
     hook = spec.add_equality(name=_HOOK + name, type=mujoco.mjtEq.mjEQ_WELD, objtype=mujoco.mjtObj.mjOBJ_BODY)
     hook.name1, hook.name2 = name, "world"
     # The anchor, in the wall's frame; then where the object is in its own reference pose (zeros); torque over force.

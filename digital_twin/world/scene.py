@@ -1,4 +1,4 @@
-"""Scenes: a kitchen table with household objects that have come to rest.
+"""Scenes: places at home with household objects that have come to rest.
 
 ``build_scene`` returns a MuJoCo specification that is still open: attach a hand or a robot to it, compile, then
 ``settle``. Contact settings follow measurements: elliptic cones with impratio 10 and implicitfast integration at 2 ms
@@ -8,17 +8,18 @@ hold grasped objects without creeping, and nothing is ever attached or teleporte
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
 
 import mujoco
 import numpy as np
 
-from digital_twin.world.backdrop import Table, add_backdrop
-from digital_twin.world.objects import Family, HouseholdObject, add_object, sample_object
-from wildgrasp.geometry import Array, pose, so3_exp
+from digital_twin.world.cell_things import Thing, things
+from digital_twin.world.homes import HomeName, HomeSettings, furnish, hang_up
+from digital_twin.world.objects import Family
+from digital_twin.world.workplace import Workplace
+from wildgrasp.geometry import Array, pose
 
 TIMESTEP_S = 0.002
-Arrangement = Literal["scattered", "pile"]
 
 
 @dataclass(frozen=True)
@@ -26,33 +27,37 @@ class SceneSpec:
     """An open scene: ``spec`` to be completed and compiled, with the objects in it."""
 
     spec: mujoco.MjSpec
-    objects: tuple[HouseholdObject, ...]
+    objects: tuple[Thing, ...]
     object_names: tuple[str, ...]  # body, joint and seed of geom names; objects[i] is object_names[i]
+    workplace: Workplace
 
 
 def build_scene(
     seed: int | np.random.Generator,
     n_objects: int = 6,
     family: Family = "train",
-    table_height_m: float = 0.75,
-    arrangement: Arrangement = "scattered",
-    spread_m: float = 0.17,
-    table: Table = "patterned",
+    home: HomeName = "table",
+    settings: HomeSettings | None = None,
+    meshes: Path | None = None,
+    mesh_scale: float = 1.0,
 ) -> SceneSpec:
-    """A furnished scene with objects above the table, about to drop.
+    """A furnished scene with objects above the ground, about to drop (or hanging).
 
-    World frame: origin in the middle of the table's top, z up. ``scattered``: objects stand or lie apart within
-    ``spread_m`` of the middle; ``pile``: they are dumped on each other. Deterministic in the seed.
+    World frame: z up, origin where the objects are (of a table: the middle of its top). Objects are of a family, or
+    from a folder of meshes. Deterministic in the seed. Raises UserError when a folder of meshes is no use.
     """
     rng = np.random.default_rng(seed)
     spec = empty_spec()
-    add_backdrop(spec, rng, table_height_m, table)
-    objects = tuple(sample_object(rng, family) for _ in range(n_objects))
+    place = furnish(spec, rng, home, settings or HomeSettings())
+    draw = place.choose(things(family, meshes, mesh_scale))
+    objects = tuple(draw(rng) for _ in range(n_objects))
     names = tuple(f"object_{k}" for k in range(n_objects))
-    place = _scatter if arrangement == "scattered" else _pile
-    for thing, name, T in zip(objects, names, place(rng, objects, spread_m), strict=True):
-        add_object(spec, thing, name, T)
-    return SceneSpec(spec, objects, names)
+    poses = place.layout(rng, objects)
+    for thing, name, T in zip(objects, names, poses, strict=True):
+        thing.add(spec, name, T)
+    if place.hooks:
+        hang_up(spec, names, poses)
+    return SceneSpec(spec, objects, names, place.workplace)
 
 
 def empty_spec() -> mujoco.MjSpec:
@@ -99,50 +104,3 @@ def object_poses(model: mujoco.MjModel, data: mujoco.MjData, object_names: tuple
     """T_world_object of every object, [n, 4, 4]."""
     ids = [model.body(name).id for name in object_names]
     return pose(data.xmat[ids].reshape(-1, 3, 3), data.xpos[ids])
-
-
-def _scatter(rng: np.random.Generator, objects: tuple[HouseholdObject, ...], spread: float) -> list[Array]:
-    """Standing or lying at random, each where it has most room among a few random places."""
-    placed: list[tuple[Array, float]] = []
-    poses = []
-    for thing in objects:
-        T = _upright(rng, thing)
-        radius = thing.shape.footprint
-        options = [spread * np.sqrt(rng.random()) * _direction(rng) for _ in range(40)]
-        room = [min((np.linalg.norm(o - p) - r - radius for p, r in placed), default=0.0) for o in options]
-        enough = [k for k, gap in enumerate(room) if gap > 0.005]
-        at = options[enough[0] if enough else int(np.argmax(room))]
-        crowded = not enough and bool(placed)
-        T[:2, 3] = at
-        T[2, 3] += 0.1 * len(poses) if crowded else 0.0
-        placed.append((at, radius))
-        poses.append(T)
-    return poses
-
-
-def _upright(rng: np.random.Generator, thing: HouseholdObject) -> Array:
-    """Mostly as it stands, sometimes lying on its side; just above the table."""
-    yaw = so3_exp(np.array([0, 0, rng.uniform(-np.pi, np.pi)]))
-    lying = rng.random() < 0.3
-    R = yaw @ so3_exp(np.array([np.pi / 2, 0, 0])) if lying else yaw
-    half_height = thing.shape.extent[1] if lying else thing.shape.extent[2]
-    return pose(R, np.array([0, 0, half_height + 0.004]))
-
-
-def _pile(rng: np.random.Generator, objects: tuple[HouseholdObject, ...], spread: float) -> list[Array]:
-    """Any orientation, stacked without touching in four narrow columns: they tumble into a pile."""
-    tops = np.full(4, 0.01)
-    poses = []
-    for thing in objects:
-        column = int(np.argmin(tops))
-        radius = float(np.linalg.norm(thing.shape.extent))
-        corner = 0.45 * spread * np.array([(-1, -1), (-1, 1), (1, -1), (1, 1)][column])
-        at = np.array([*(corner + rng.normal(size=2) * 0.01), tops[column] + radius])
-        poses.append(pose(so3_exp(rng.normal(size=3) * 1.5), at))
-        tops[column] += 2 * radius + 0.01
-    return poses
-
-
-def _direction(rng: np.random.Generator) -> Array:
-    angle = rng.uniform(-np.pi, np.pi)
-    return np.array([np.cos(angle), np.sin(angle)])

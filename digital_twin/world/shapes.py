@@ -6,6 +6,7 @@ hollow vessels are rings of staves instead of meshes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,10 @@ import numpy as np
 
 from wildgrasp.geometry import Array, so3_exp
 
+Rng = np.random.Generator
+Make = Callable[[Rng], "Shape"]  # a kind of shape: draws its measures
+LYING_X = (0.0, np.pi / 2, 0.0)  # a part's z axis turned along x
+LYING_Y = (-np.pi / 2, 0.0, 0.0)  # … along y
 Solid = Literal["box", "cylinder", "capsule", "ellipsoid"]
 Print = Literal["label", "plain", "speckled"]  # what is on a surface
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from digital_twin.world.shapes import Part, Shape, ring, rotation_vector
+from digital_twin.world.shapes import LYING_X, Make, Part, Rng, Shape, ring, rotation_vector
 from wildgrasp.geometry import so3_exp
-
-Rng = np.random.Generator
-LYING_X = (0.0, np.pi / 2, 0.0)
 
 
 def tumbler(rng: Rng) -> Shape:
@@ -141,6 +136,6 @@ def tube(rng: Rng) -> Shape:
     return Shape("tube", parts, rng.uniform(500, 900), ("label", "plain"))
 
 
-KINDS: tuple[Callable[[Rng], Shape], ...] = (
+KINDS: tuple[Make, ...] = (
     tumbler, detergent, hammer, fork, banana, pan, tape, bulb, toy_car, carton, scissors, tube,
 )  # fmt: skip

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from digital_twin.world.shapes import Part, Shape, ring
-
-Rng = np.random.Generator
-LYING_X = (0.0, np.pi / 2, 0.0)  # a part's z axis turned along x
+from digital_twin.world import shapes_home, shapes_kitchen
+from digital_twin.world.shapes import LYING_X, Make, Part, Rng, Shape, ring
 
 
 def packet(rng: Rng) -> Shape:
@@ -162,6 +158,7 @@ def shaker(rng: Rng) -> Shape:
     return Shape("shaker", parts, rng.uniform(500, 1100), ("label", "plain"))
 
 
-KINDS: tuple[Callable[[Rng], Shape], ...] = (
+KINDS: tuple[Make, ...] = (
     packet, block, sponge, book, can, jar, bottle, mug, bowl, ball, screwdriver, spoon, brush, remote, marker, shaker,
+    *shapes_kitchen.KINDS, *shapes_home.KINDS,
 )  # fmt: skip

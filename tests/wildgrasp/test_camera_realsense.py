@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from digital_twin.demonstrator.handheld import CAMERA, PARKED, HandheldWorld
+from digital_twin.demonstrator.handheld import CAMERA, HandheldWorld
 from digital_twin.world.d415 import D415, DEPTH_SCALE
 from digital_twin.world.gripper_model import CAMERA as INTRINSICS
 from wildgrasp.cameras.feed import CameraFeed
@@ -275,7 +275,7 @@ def twin_frames():
     frames = []
     with D415(world.model, CAMERA) as camera:
         for number in range(8):
-            T = PARKED.copy()
+            T = world.workplace.T_parked
             T[1, 3] += 0.2 + 0.01 * number
             world.command_hand(T)
             world.update((number + 1) * 33_000_000, 0.0, 0.0, 0.0, enabled=False)

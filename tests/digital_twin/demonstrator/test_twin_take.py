@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
 from digital_twin.commands import simulate
+from digital_twin.demonstrator import simulate as simulate_module
 from digital_twin.demonstrator.handheld import STEP_NS, HandheldConfig, HandheldWorld
 from digital_twin.demonstrator.performance import PerformanceConfig
 from digital_twin.demonstrator.person import Person, PersonConfig
-from digital_twin.demonstrator.simulate import SimulateConfig, missing_takes, take_config, take_folder
-from digital_twin.demonstrator.take import TakeConfig, record_take, truth_path
-from digital_twin.demonstrator.truth import load_truth
+from digital_twin.demonstrator.simulate import (
+    SimulateConfig,
+    attempts_there,
+    record_attempts,
+    take_config,
+    take_folder,
+)
+from digital_twin.demonstrator.take import TakeConfig, TakeSummary, record_take, truth_path
+from digital_twin.demonstrator.truth import AttemptTruth, TakeTruth, load_truth
+from digital_twin.world.homes import HOMES
 from wildgrasp import rig
 from wildgrasp.errors import UserError
 from wildgrasp.sessions.session import Session
@@ -106,13 +116,65 @@ def test_clumsy_people_miss_and_drop(habits, outcome):
     assert [attempt.outcome for attempt in person.attempts] == [outcome]
 
 
-def test_takes_that_are_there_are_not_recorded_again(tmp_path):
-    config = SimulateConfig(takes=3)
-    assert missing_takes(tmp_path, config) == [0, 1, 2]
-    take_folder(tmp_path, config.seed, 1).mkdir()
-    assert missing_takes(tmp_path, config) == [0, 2]
-    assert take_config(config, 1) == take_config(SimulateConfig(takes=9), 1)
+def test_a_take_follows_from_its_number_and_the_seed():
+    config = SimulateConfig(seed=4)
+    assert take_config(config, 1) == take_config(SimulateConfig(seed=4, attempts=99), 1)
     assert take_config(config, 1) != take_config(config, 2)
+    assert {take_config(config, k).performance.handheld.home for k in range(len(HOMES))} == set(HOMES)
+    only = SimulateConfig(scenes=("wall", "bin"))
+    assert [take_config(only, k).performance.handheld.home for k in range(3)] == ["wall", "bin", "wall"]
+
+
+@pytest.fixture
+def quick_takes(monkeypatch):
+    """Takes without pictures: each holds the next of these numbers of attempts. Says which were made."""
+    made: list[str] = []
+    attempts = iter([2, 1, 3, 3, 3, 3])
+
+    def record(path, config):
+        count = next(attempts)
+        path.mkdir()
+        truth = TakeTruth((), (), [AttemptTruth(0, outcome="held") for _ in range(count)])
+        truth.save(truth_path(path))
+        made.append(path.name)
+        return TakeSummary(path, count, count, 0, 0.0)
+
+    monkeypatch.setattr(simulate_module, "record_take", record)
+    return made
+
+
+def test_takes_are_recorded_until_the_attempts_are_there_and_never_again(tmp_path, quick_takes):
+    config = SimulateConfig(attempts=4, picks=2)
+    summaries = list(record_attempts(tmp_path, config))
+    assert [s.attempts for s in summaries] == [2, 1, 3]  # two short takes, so that there is a third
+    assert quick_takes == [take_folder(tmp_path, 0, k).name for k in range(3)]
+    assert list(record_attempts(tmp_path, config)) == []
+    assert attempts_there(tmp_path, 0) == 6
+    shutil.rmtree(take_folder(tmp_path, 0, 1))  # as an interrupted run might leave it: a gap is filled first
+    list(record_attempts(tmp_path, SimulateConfig(attempts=7, picks=2)))
+    assert quick_takes[3:] == [take_folder(tmp_path, 0, 1).name]
+
+
+def test_where_nothing_can_be_grasped_it_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr(simulate_module, "record_take", lambda path, config: TakeSummary(path, 0, 0, 0, 0.0))
+    assert len(list(record_attempts(tmp_path, SimulateConfig(attempts=4, picks=2)))) == 2
+
+
+def test_who_has_missed_tries_again_from_close_by():
+    world = HandheldWorld(2, HandheldConfig(n_objects=3))
+    person = Person(world, 2, PersonConfig(hesitation_rate=0.0, miss_rate=1.0, retry_rate=1.0))
+    stops = world.config.stops
+    phases = []
+    for k, command in enumerate(person.perform(2)):
+        world.command_hand(command.T_world_fingertip)
+        goal = stops.closed_ticks if command.button else stops.open_ticks
+        world.update((k + 1) * STEP_NS, goal, 500.0, 0.5, True)
+        if phases[-1:] != [command.phase]:
+            phases.append(command.phase)
+    assert [attempt.outcome for attempt in person.attempts] == ["empty", "empty"]
+    first, second = (k for k, phase in enumerate(phases) if phase == "approach")
+    assert phases[first - 1] == "look" and phases[second - 1] == "retreat"
+    assert person.attempts[0].object_index == person.attempts[1].object_index
 
 
 def test_a_folder_that_cannot_be_written_is_one_clear_sentence(tmp_path):
