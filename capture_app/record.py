@@ -16,6 +16,7 @@ from wildgrasp.calibration import load_calibration
 from wildgrasp.cameras.base import Camera
 from wildgrasp.clocks import MonotonicClock
 from wildgrasp.geometry import to_vector
+from wildgrasp.sessions.names import new_session_path
 from wildgrasp.sessions.recorder import Recorder, RecorderStatus
 from wildgrasp.sessions.recording import RecordingSummary
 
@@ -50,7 +51,7 @@ def record(
     link = GripperLink.find(port, MonotonicClock())
     try:
         camera = RealSenseCamera(RealSenseConfig(serial=camera_serial))
-        path = out / datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
+        path = new_session_path(out, datetime.now())
         summary = watch(camera, link, path, meta, seconds, Console())
     finally:
         link.close()

@@ -19,6 +19,7 @@ from wildgrasp.errors import SessionError, UserError
 from wildgrasp.sessions.annotate import annotate
 from wildgrasp.sessions.cut import finish_cuts
 from wildgrasp.sessions.layout import BLOB_FOLDER, FolderLock
+from wildgrasp.sessions.names import new_session_path
 from wildgrasp.sessions.repair import repair_session
 from wildgrasp.sessions.session import Session
 
@@ -112,13 +113,8 @@ class Library:
     # --- names and trash ---
 
     def new_path(self, now: datetime) -> Path:
-        """A name that nobody uses: the computer's clock may be wrong, and then it repeats itself."""
-        name, number = now.strftime("%Y-%m-%dT%H-%M-%S"), 1
-        path = self.folder / name
-        while path.exists() or (self._trash / path.name).exists():
-            number += 1
-            path = self.folder / f"{name}-{number}"
-        return path
+        """A name that nobody uses, nor one in the trash, which may come back."""
+        return new_session_path(self.folder, now, self._trash)
 
     def discard(self, path: Path) -> None:
         """Move a session to the trash. Raises SessionError."""
@@ -130,8 +126,10 @@ class Library:
 
     def discarded(self) -> Path | None:
         """What would come back: the newest of the trash."""
-        trash = sorted(self._trash.iterdir()) if self._trash.is_dir() else []
-        return trash[-1] if trash else None
+        try:
+            return max(self._trash.iterdir(), default=None)
+        except FileNotFoundError:  # nothing was discarded yet, or it is being emptied at this moment
+            return None
 
     def undo_discard(self) -> Path | None:
         """Bring back the newest of the trash; where it is now."""

@@ -20,6 +20,7 @@ from grasp_policy.registry import make_policy
 from processing.pipeline import process_session
 from robot_runner.episode_types import EpisodeEvent, State
 from wildgrasp.errors import UserError
+from wildgrasp.sessions.names import new_session_path
 
 
 def demo(
@@ -42,7 +43,7 @@ def demo(
     """
     console = Console()
     make_policy(policy)  # a checkpoint that cannot be read is said before anything is recorded
-    folder = out / "runs" / datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
+    folder = new_session_path(out / "runs", datetime.now())
     try:
         folder.mkdir(parents=True)
     except OSError as error:

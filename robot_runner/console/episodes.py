@@ -22,6 +22,7 @@ from robot_runner.runner import RunConfig, run_episodes
 from wildgrasp.cameras.base import Camera
 from wildgrasp.errors import UserError
 from wildgrasp.geometry import Array
+from wildgrasp.sessions.names import new_session_path
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,6 @@ class EpisodesRun:
     ) -> None:
         self._start, self._scene, self._tell, self._meta = start, scene, tell, meta
         self._operator = Operator(lambda: self.stop, lambda: self.pause, speed)
-        self._name = datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
         self._step = 0
         self.stop = self.pause = False
         self.goal: Array | None = None  # T_base_fingertip of the move under way
@@ -47,14 +47,15 @@ class EpisodesRun:
         self.ended: m.RunEnded | None = None
 
     def begin(self, arm: Arm, gripper: Gripper, camera: Camera, volume: Volume | None, folder: Path) -> None:
-        arguments = (arm, gripper, camera, volume, folder)
+        self._path = new_session_path(folder, datetime.now())
+        arguments = (arm, gripper, camera, volume)
         self._thread = threading.Thread(target=self._run, args=arguments, name="episodes", daemon=True)
         self._thread.start()
 
     def join(self, timeout_s: float | None = None) -> None:
         self._thread.join(timeout_s)
 
-    def _run(self, arm: Arm, gripper: Gripper, camera: Camera, volume: Volume | None, folder: Path) -> None:
+    def _run(self, arm: Arm, gripper: Gripper, camera: Camera, volume: Volume | None) -> None:
         text = "all grasps done"
         try:
             policy_name = Path(self._start.policy).name
@@ -62,13 +63,13 @@ class EpisodesRun:
             meta = {**self._meta, "policy": policy_name}
             config = RunConfig(self._start.episodes, self._scene.episode_config(), meta=meta)
             policy = make_policy(self._start.policy, volume)
-            folder.mkdir(parents=True, exist_ok=True)
+            self._path.parent.mkdir(parents=True, exist_ok=True)
             results = run_episodes(
                 arm,
                 gripper,
                 camera,
                 policy,
-                folder / self._name,
+                self._path,
                 config,
                 self._on_event,
                 self._on_result,
@@ -84,7 +85,7 @@ class EpisodesRun:
             log.exception("a run ended with a bug")
             self.fault = text = f"The run ended with an error of the program ({error!r}). Its log is kept."
         finally:
-            self.ended = m.RunEnded(self._name, text)
+            self.ended = m.RunEnded(self._path.name, text)
 
     def _on_event(self, number: int, event: EpisodeEvent) -> None:
         decision, verdict = event.detail.get("decision"), event.detail.get("verdict")
@@ -101,4 +102,4 @@ class EpisodesRun:
 
     def _on_result(self, number: int, result: EpisodeResult) -> None:
         seconds = (result.t_end_ns - result.t_start_ns) * 1e-9
-        self._tell(m.Outcome(self._name, number, result.outcome, result.reason, result.steps, seconds))
+        self._tell(m.Outcome(self._path.name, number, result.outcome, result.reason, result.steps, seconds))
