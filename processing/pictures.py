@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import itertools
 
@@ -21,12 +20,6 @@ GRIPPER_TINT, OBJECT_TINT = (70, 120, 255), (255, 150, 30)  # RGB
 PATH, HOLD, LOST, RECORDED = "#3b6ea8", "#e07a1f", "#c0392b", "#999999"
 OUTCOME = {"held": "#2e8b57", "empty": "#8a8a8a", "dropped": "#c0392b", "unfinished": "#c87f0a"}
 STATUS = {"ok": "#2e8b57", "predicted": "#c87f0a", "lost": LOST}
-
-
-def data_uri(picture: bytes) -> str:
-    """A PNG or JPEG file as a data URI, so that a page is one file."""
-    kind = "png" if picture[:4] == b"\x89PNG" else "jpeg"
-    return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
 
 
 def mask_overlay(color: NDArray[np.uint8], gripper: Mask | None, held: Mask | None) -> NDArray[np.uint8]:

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processing.mask_step import read_masks
-from processing.pictures import data_uri, mask_overlay, timeline_figure, trajectory_figure
+from processing.pictures import mask_overlay, timeline_figure, trajectory_figure
 from processing.quality import Quality
+from wildgrasp.pages import data_uri
 from wildgrasp.sessions.session import Session
 
 REPORT_NAME = "report.html"

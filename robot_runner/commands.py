@@ -14,7 +14,9 @@ from robot_runner import doctor, runner
 from robot_runner.episode_types import EpisodeEvent, EpisodeResult, State
 from robot_runner.rig_options import RigOptions
 from robot_runner.runner import DryRun, RunConfig, run_episodes
+from robot_runner.view import PAGE, write_page
 from wildgrasp.doctor import as_json, exit_code, tell
+from wildgrasp.sessions.session import Session
 
 Rig = Annotated[RigOptions, tyro.conf.arg(name="")]
 
@@ -99,6 +101,19 @@ def summary(results: list[EpisodeResult]) -> dict[str, Any]:
         "successes": sum(r.success for r in results),
         "episodes": [{**asdict(r), "success": r.success} for r in results],
     }
+
+
+def view(session: tyro.conf.Positional[Path], out: Path | None = None) -> None:
+    """Write a page of a robot's run, or of an evaluation's saved episode: outcomes, and what the wrist camera saw.
+
+    Args:
+        session: The folder that `wildgrasp run`, the console or `wildgrasp evaluate --save` wrote.
+        out: Where the page goes; by default report.html in the session's folder.
+    """
+    page = session / PAGE if out is None else out
+    with Session(session) as opened:
+        write_page(opened, page)
+    Console().print(str(page), soft_wrap=True)
 
 
 def _tell_event(console: Console, number: int, event: EpisodeEvent) -> None:

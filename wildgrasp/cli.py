@@ -7,6 +7,7 @@ computer needs no torch. A verb is a function; tyro turns its signature into fla
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from dataclasses import dataclass
 
@@ -54,6 +55,7 @@ VERBS: dict[str, Verb] = {
     "train": Verb("grasp_policy.commands:train", "policy", "Processed sessions become a policy checkpoint"),
     "card": Verb("grasp_policy.commands:card", "policy", "What a checkpoint is, and what runs it here"),
     "run": Verb("robot_runner.commands:run", "robot,policy", "A policy grasps with a UR5 and an RG2"),
+    "view": Verb("robot_runner.commands:view", "robot", "A page of a robot's run: outcomes and what it saw"),
     "console": Verb("robot_runner.console.command:console", "robot,policy", "The operator's console"),
     "console --twin": Verb("digital_twin.console:console_twin", "twin", "The console on a simulated cell"),
     "simulate": Verb("digital_twin.commands:simulate", "twin", "Simulated people record sessions"),
@@ -81,6 +83,9 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         print(f"wildgrasp {name}: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever read the output has had enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would say so when it ends
+        return 1
     except KeyboardInterrupt:
         print(f"\nwildgrasp {name}: interrupted. What was finished is kept; the same command goes on.", file=sys.stderr)
         return 130

@@ -10,8 +10,8 @@ from jinja2 import Environment, PackageLoader
 from digital_twin.benchmark.filmstrips import Film
 from digital_twin.benchmark.results import Evaluation
 from digital_twin.demo.figures import strip
-from processing.pictures import data_uri
 from wildgrasp.errors import UserError
+from wildgrasp.pages import data_uri
 
 
 def write_page(path: Path, evaluation: Evaluation, films: Sequence[Film]) -> Path:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from digital_twin.demo import figures
 from digital_twin.demo.robot import GraspOutcome
-from processing.pictures import data_uri
+from wildgrasp.pages import data_uri
 from wildgrasp.sessions.blobs import BlobRef
 from wildgrasp.sessions.session import Session
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from digital_twin.demo import figures
 from digital_twin.demonstrator.truth import load_truth
 from processing.accuracy import compare
-from processing.pictures import data_uri, mask_overlay
+from processing.pictures import mask_overlay
 from processing.tracking.alignment import rigid_fit
 from wildgrasp.geometry import from_vector, inverse, rotation_angle
+from wildgrasp.pages import data_uri
 from wildgrasp.sessions.blobs import BlobRef
 from wildgrasp.sessions.session import Session
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import subprocess
 import sys
 
@@ -78,3 +79,16 @@ def test_the_command_line_alone_loads_no_heavy_package():
     code = "import sys, wildgrasp.cli; print([m for m in ('torch', 'mujoco', 'cv2', 'numba') if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "[]"
+
+
+def test_a_reader_who_has_had_enough_sees_no_stack_trace(monkeypatch):
+    def broken(name, verb, args):
+        raise BrokenPipeError
+
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with os.fdopen(write_end, "w") as stdout:
+        monkeypatch.setattr(cli, "_call", broken)
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert cli.main(["check", "session"]) == 1
+        stdout.write("what is left goes nowhere")

@@ -1,5 +1,6 @@
 """A recorded evaluation is what a robot's run would have left: whole, playable, and a record of what was counted."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from digital_twin.benchmark.policies import policy_maker
 from digital_twin.benchmark.trials import Trial, run_trial
 from digital_twin.world.cell_piles import PileSettings
+from wildgrasp import cli
 from wildgrasp.cameras.playback import PlaybackCamera
 from wildgrasp.errors import SessionError
 from wildgrasp.sessions.check import Status, check_session
@@ -48,6 +50,16 @@ def test_it_plays(recorded):
     camera.close()
     assert all(np.diff([frame.t_host_ns for frame in frames]) > 0)
     assert np.abs(frames[0].color.astype(int) - frames[-1].color.astype(int)).mean() > 1  # it came nearer
+
+
+def test_it_becomes_a_page_with_its_pictures(recorded, tmp_path, capsys):
+    folder, row = recorded
+    assert cli.main(["view", str(folder), "--out", str(tmp_path / "run.html")]) == 0
+    page = (tmp_path / "run.html").read_text()
+    assert page.count('src="data:image/jpeg;base64,') >= min(row.steps, 8)
+    assert "; simulated." in page and f"{row.steps} steps" in page and row.outcome in page
+    assert not re.findall(r'(?:src|href)="(?!data:|#)', page)
+    assert cli.main(["view", str(folder), "--out", str(tmp_path / "nowhere" / "run.html")]) == 2
 
 
 def test_a_recording_changes_no_result_and_is_kept_when_it_is_there_already(recorded):
