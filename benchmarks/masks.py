@@ -22,10 +22,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.twin_takes import Take, TakeScene, takes
+from benchmarks.twin_takes import Take, TakeScene, find_masks, takes
 from processing.mask_step import read_masks
-from processing.pipeline import ProcessConfig, pipeline_steps
-from processing.steps import run_steps
 from wildgrasp.sessions.session import Session
 
 Mask = NDArray[np.bool_]
@@ -65,7 +63,7 @@ def main(
     rows: list[Row] = []
     for take in takes(takes_folder, clips, seed):
         with Session(take.path) as session:
-            done = run_steps(session, pipeline_steps(ProcessConfig())[:2])["masks"]  # masks need attempts alone
+            done = find_masks(session)
         mask_ms = 1e3 * done.seconds if done.ran else np.nan
         rows += [replace(row, mask_ms=mask_ms) for row in _score(take)]
     figures = summary(rows)

@@ -25,12 +25,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.tracking_peers import peers
-from benchmarks.twin_takes import takes
+from benchmarks.twin_takes import find_masks, takes
 from processing.accuracy import compare, honesty
 from processing.ignored import readout_of, views
-from processing.pipeline import ProcessConfig, pipeline_steps
+from processing.pipeline import ProcessConfig
 from processing.session_steps import attempts_of, ignored_in_tracking
-from processing.steps import run_steps
 from processing.tracking.keyframe_tracker import TrackerConfig
 from processing.tracking.methods import make_tracker
 from processing.tracking.trajectory import Tracker, View
@@ -143,10 +142,9 @@ class _Race:
 
 
 def _on_takes(clips: int, seed: int, folder: Path, race: _Race) -> Iterator[Row]:
-    steps = pipeline_steps(ProcessConfig())
     for take in takes(folder, clips, seed):
         with Session(take.path) as session:
-            run_steps(session, [s for s in steps if s.name in ("attempts", "masks")])
+            find_masks(session)
             yield from race.run(session, take.path.name, take.T_world_camera())
 
 

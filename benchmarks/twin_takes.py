@@ -20,6 +20,8 @@ from digital_twin.demonstrator.truth import load_truth
 from digital_twin.world.d415 import D415
 from digital_twin.world.gripper_model import GRIPPER_GROUP
 from digital_twin.world.objects import quaternion
+from processing.pipeline import ProcessConfig, pipeline_steps
+from processing.steps import Done, run_steps
 from wildgrasp.geometry import from_vector, inverse
 from wildgrasp.rig import NOMINAL_T_FINGERTIP_CAMERA
 from wildgrasp.sessions.session import Session
@@ -61,6 +63,12 @@ def takes(folder: Path, count: int, seed: int, picks: int = 1) -> Iterator[Take]
     for number in range(count):
         path = take_folder(folder, seed, number)
         yield Take(path, load_truth(path.with_name(path.name + ".truth.npz")), config)
+
+
+def find_masks(session: Session) -> Done:
+    """The pipeline up to the masks; what became of that step."""
+    steps = pipeline_steps(ProcessConfig())
+    return run_steps(session, [s for s in steps if s.name in ("attempts", "masks")])["masks"]
 
 
 class TakeScene:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +16,7 @@ from grasp_policy.demonstrations import calibration, fingerprint, gripper_pixels
 from grasp_policy.shards import read_header, save_shard, shard_header
 from grasp_policy.states import StatesConfig, TrainingState, training_states
 from wildgrasp.errors import SessionError, UserError
+from wildgrasp.one_core import ONE_THREAD, environment
 from wildgrasp.sessions.session import Session
 
 
@@ -99,7 +98,7 @@ def _run(make: Callable[[Path], ShardReport], sessions: Sequence[Path], workers:
     if workers <= 1 or len(sessions) <= 1:
         yield from map(make, sessions)
         return
-    with _one_thread_per_worker():
+    with environment(ONE_THREAD):  # the sessions are the parallelism
         pool = ProcessPoolExecutor(
             workers, mp_context=multiprocessing.get_context("spawn"), initializer=_leave_interrupts_to_the_parent
         )
@@ -113,22 +112,6 @@ def _run(make: Callable[[Path], ShardReport], sessions: Sequence[Path], workers:
             ) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextmanager
-def _one_thread_per_worker() -> Iterator[None]:
-    """Processes started meanwhile use one thread each: the sessions are the parallelism."""
-    names = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def _leave_interrupts_to_the_parent() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from digital_twin.baseline_training.ggcnn_data import pictures
 from digital_twin.baseline_training.labelled_scenes import labelled_scene
 from digital_twin.baseline_training.vgn_data import volumes
+from wildgrasp.one_core import ONE_THREAD, environment
 
 # Evaluations draw their scenes' seeds below 2³¹ from their own; these, of the training family, stay small.
 FIRST_SEED = 1000
@@ -29,7 +30,7 @@ def make_scenes(folder: Path, count: int, workers: int = 1) -> Iterator[Path]:
     if workers <= 1:
         yield from map(_make, jobs)
         return
-    with multiprocessing.get_context("spawn").Pool(min(workers, len(jobs) or 1)) as pool:
+    with environment(ONE_THREAD), multiprocessing.get_context("spawn").Pool(min(workers, len(jobs) or 1)) as pool:
         yield from pool.imap_unordered(_make, jobs)
 
 

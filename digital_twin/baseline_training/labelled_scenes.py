@@ -19,7 +19,7 @@ from digital_twin.world.cell_scene import TABLE_HEIGHT_IN_BASE_M
 from digital_twin.world.d415 import D415, DEPTH_SCALE
 from digital_twin.world.robot_cell import CAMERA_NAME, CellSettings, RobotCell
 from grasp_policy.baselines.antipodal import AntipodalSearch, clear_of
-from grasp_policy.baselines.steps import gripper_pose
+from grasp_policy.baselines.steps import gripper_pose, looking_at
 from grasp_policy.observer import SceneObserver
 from grasp_policy.scene.surface import SurfacePoints
 from robot_runner.arm.kinematics import UR5, inverse_near
@@ -97,9 +97,9 @@ def _visit(cell: RobotCell, poses: Iterable[Array]) -> Iterator[Array]:
 
 def _ring(middle: Array) -> list[Array]:
     """Poses all around, for exact pictures."""
-    poses = [_looking_at(middle, 0.25, 0.0, 0.0)]
-    poses += [_looking_at(middle, 0.25, 0.3, a) for a in np.linspace(0, 2 * np.pi, 4, endpoint=False)]
-    poses += [_looking_at(middle, 0.22, 0.65, a) for a in np.linspace(0.4, 2 * np.pi + 0.4, 6, endpoint=False)]
+    poses = [looking_at(middle, 0.25, 0.0, 0.0, _FORWARD)]
+    poses += [looking_at(middle, 0.25, 0.3, a, _FORWARD) for a in np.linspace(0, 2 * np.pi, 4, endpoint=False)]
+    poses += [looking_at(middle, 0.22, 0.65, a, _FORWARD) for a in np.linspace(0.4, 2 * np.pi + 0.4, 6, endpoint=False)]
     return poses
 
 
@@ -116,15 +116,9 @@ def _above(middle: Array, rng: np.random.Generator, count: int) -> list[Array]:
 
 def _beside(middle: Array, rng: np.random.Generator, count: int) -> list[Array]:
     return [
-        _looking_at(middle + rng.normal(0, 0.02, 3), rng.uniform(0.15, 0.35), rng.uniform(0, 0.65), angle)
+        looking_at(middle + rng.normal(0, 0.02, 3), rng.uniform(0.15, 0.35), rng.uniform(0, 0.65), angle, _FORWARD)
         for angle in rng.uniform(0, 2 * np.pi, count)
     ]
-
-
-def _looking_at(point: Array, distance_m: float, tilt_rad: float, azimuth_rad: float) -> Array:
-    side = np.array([np.cos(azimuth_rad), np.sin(azimuth_rad), 0.0])
-    approach = np.cos(tilt_rad) * _DOWN - np.sin(tilt_rad) * side
-    return gripper_pose(point - distance_m * approach, approach, _FORWARD)
 
 
 _DOWN = np.array([0.0, 0.0, -1.0])

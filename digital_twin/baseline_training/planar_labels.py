@@ -42,7 +42,7 @@ def planar_grasps(scene: LabelledScene, rng: np.random.Generator) -> PlanarGrasp
     if not len(found) or not len(standing):
         return PlanarGrasps(np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0))
     found = found[::-1]
-    middle = found.contacts.mean(axis=1)
+    middle = found.middles
     top = np.column_stack([middle[:, :2], _heights(standing, middle[:, :2])])
     closing = found.T_world_fingertip[:, :3, 0] * [1, 1, 0]
     closing /= np.linalg.norm(closing, axis=1, keepdims=True)
@@ -50,10 +50,9 @@ def planar_grasps(scene: LabelledScene, rng: np.random.Generator) -> PlanarGrasp
     tips[:, 2] = np.maximum(tips[:, 2], table + TABLE_GAP_M)
     T = np.stack([gripper_pose(at, _DOWN, x) for at, x in zip(tips, closing, strict=True)])
     holds = found.contacts[:, :, 2].min(axis=1) > tips[:, 2] + _PAD_REACH_M
-    width = np.linalg.norm(found.contacts[:, 0] - found.contacts[:, 1], axis=1)
     good = np.flatnonzero(holds)
     good = good[with_room(standing, T[good], _SEARCH)]
-    return PlanarGrasps(top[good], closing[good], width[good])
+    return PlanarGrasps(top[good], closing[good], found.widths_m[good])
 
 
 def grasp_pixels(

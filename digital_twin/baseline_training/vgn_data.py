@@ -42,8 +42,7 @@ def _grasps(scene: LabelledScene, standing: NDArray, corner: NDArray, rng: np.ra
     grasps = grasps[tips_above(scene.table_m, grasps.T_world_fingertip, _SEARCH)]
     poses = grasps.T_world_fingertip
     free = with_room(standing, poses, _SEARCH)
-    width = np.linalg.norm(grasps.contacts[:, 0] - grasps.contacts[:, 1], axis=1)
-    rows = as_published(poses[free], width[free], corner)
+    rows = as_published(poses[free], grasps.widths_m[free], corner)
     inside = np.all((rows[:, :3] > -0.5) & (rows[:, :3] < SIDE - 0.5), axis=1)
     return rows[inside].astype(np.float32)
 

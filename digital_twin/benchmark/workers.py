@@ -10,10 +10,10 @@ from pathlib import Path
 from digital_twin.benchmark.policies import policy_maker
 from digital_twin.benchmark.results import EpisodeRow
 from digital_twin.benchmark.trials import Trial, run_trial
-from processing.scale.one_core import ONE_THREAD, environment
 from processing.scale.pool import News
 from processing.scale.scheduler import process_all
 from wildgrasp.errors import UserError
+from wildgrasp.one_core import ONE_THREAD, environment
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from wildgrasp.geometry import Array, to_vector
 
-TRUTH_NAME = "truth.npz"
 LIFTED_M = 0.06  # an object that the hand has taken this far was picked up
 
 

@@ -46,18 +46,21 @@ class Grasps:
     def __len__(self) -> int:
         return len(self.score)
 
+    @property
+    def middles(self) -> Array:
+        """Points [N, 3] between the contacts."""
+        return self.contacts.mean(axis=1)
+
+    @property
+    def widths_m(self) -> Array:
+        """[N] between the contacts."""
+        return np.linalg.norm(self.contacts[:, 0] - self.contacts[:, 1], axis=1)
+
     def __getitem__(self, index: slice | NDArray) -> Self:
         return type(self)(self.T_world_fingertip[index], self.contacts[index], self.score[index])
 
-    def joined(self, other: Self) -> Self:
-        pairs = zip(self._fields(), other._fields(), strict=True)
-        return type(self)(*(np.concatenate(pair) for pair in pairs))
-
     def best_first(self) -> Self:
         return self[np.argsort(-self.score, kind="stable")]
-
-    def _fields(self) -> tuple[Array, Array, Array]:
-        return self.T_world_fingertip, self.contacts, self.score
 
 
 def antipodal_grasps(

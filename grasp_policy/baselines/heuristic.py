@@ -75,7 +75,7 @@ class Heuristic:
             decision = _approach(T, self._target.T_world_fingertip[0], allowed)
             if decision.kind != "stuck":
                 break
-            self._refused = np.concatenate([self._refused, _middles(self._target)])
+            self._refused = np.concatenate([self._refused, self._target.middles])
             self._target = None
         return decision
 
@@ -108,7 +108,7 @@ class Heuristic:
         if kept is not None:
             grasps = grasps[grasps.score > kept.score[0] + _LOYALTY]
         grasps = _nearer_first(_turned_like(grasps, T), T)
-        grasps = grasps[~_near(_middles(grasps), self._refused)]
+        grasps = grasps[~_near(grasps.middles, self._refused)]
         grasps = grasps[tips_above(table, grasps.T_world_fingertip, search)][:_CHECKED_MAX]
         for start in range(0, len(grasps), _CHECKED_AT_ONCE):
             some = grasps[start : start + _CHECKED_AT_ONCE]
@@ -140,11 +140,6 @@ def _approach(T: Array, target: Array, allowed: Allowed) -> Decision:
         if free.any():
             return Decision("close", less_deep[free][0], "as near to the grasp as it may")
     return Decision("stuck", T, "the way to the grasp is not free")
-
-
-def _middles(grasps: Grasps) -> Array:
-    """Points [N, 3] between the contacts."""
-    return grasps.contacts.mean(axis=1)
 
 
 def _near(points: Array, others: Array) -> NDArray[np.bool_]:

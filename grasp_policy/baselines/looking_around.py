@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from grasp_policy.baselines.steps import gripper_pose, is_at, step_toward
+from grasp_policy.baselines.steps import is_at, looking_at, step_toward
 from grasp_policy.policy import Allowed
 from wildgrasp.geometry import Array
 
@@ -27,12 +27,7 @@ class LookingAround:
 
 
 def _poses_around(center: Array, T: Array) -> list[Array]:
-    poses = []
-    for azimuth in np.deg2rad([0.0, 120.0, 240.0]):
-        approach = -np.array(
-            [np.sin(_TILT_RAD) * np.cos(azimuth), np.sin(_TILT_RAD) * np.sin(azimuth), np.cos(_TILT_RAD)]
-        )
-        poses.append(gripper_pose(center - _DISTANCE_M * approach, approach, T[:3, 0]))
+    poses = [looking_at(center, _DISTANCE_M, _TILT_RAD, a, T[:3, 0]) for a in np.deg2rad([0.0, 120.0, 240.0])]
     ordered, here = [], T
     while poses:
         nearest = min(range(len(poses)), key=lambda n: np.linalg.norm(poses[n][:3, 3] - here[:3, 3]))

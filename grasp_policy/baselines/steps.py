@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grasp_policy.scene.surface import SurfacePoints
-from wildgrasp.geometry import interpolate, pose, rotation_angle
+from wildgrasp.geometry import Array, interpolate, pose, rotation_angle
 
 MAX_STEP_M = 0.10  # between two looks at the scene
 MAX_STEP_RAD = 0.5
@@ -18,6 +18,13 @@ def step_toward(T_now: NDArray[np.float64], T_goal: NDArray[np.float64]) -> NDAr
     angle = float(rotation_angle(T_now[:3, :3].T @ T_goal[:3, :3]))
     u = min(1.0, MAX_STEP_M / max(distance, 1e-9), MAX_STEP_RAD / max(angle, 1e-9))
     return interpolate(T_now, T_goal, u)
+
+
+def looking_at(point: Array, distance_m: float, tilt_rad: float, azimuth_rad: float, closing: Array) -> Array:
+    """T_base_fingertip [4, 4] that points at a place [3] from above, tilted to an azimuth; ``closing`` turns it."""
+    side, up = np.array([np.cos(azimuth_rad), np.sin(azimuth_rad), 0.0]), np.array([0.0, 0.0, 1.0])
+    approach = -(np.sin(tilt_rad) * side + np.cos(tilt_rad) * up)
+    return gripper_pose(point - distance_m * approach, approach, closing)
 
 
 def is_at(T: NDArray[np.float64], goal: NDArray[np.float64], distance_m: float, angle_rad: float) -> bool:

@@ -15,10 +15,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from processing.pipeline import ProcessConfig
-from processing.scale.one_core import ONE_THREAD, environment
 from processing.scale.pool import News
 from processing.scale.tasks import Task, run_task
 from wildgrasp.errors import UserError
+from wildgrasp.one_core import ONE_THREAD, environment
 
 PROGRESS_EVERY_S = 0.2
 

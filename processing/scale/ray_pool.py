@@ -12,9 +12,9 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from processing.scale.one_core import ONE_THREAD
 from processing.scale.pool import News, Task
 from wildgrasp.errors import UserError
+from wildgrasp.one_core import ONE_THREAD
 
 CONNECT_S = 5.0
 ASK_AGAIN_S = 2.0  # the cluster may have grown or shrunk meanwhile
