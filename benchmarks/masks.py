@@ -1,6 +1,6 @@
 """Masks of held objects and of the gripper against the truth of simulated takes.
 
-    python -m benchmarks.masks --clips 20 --seed 0 --json masks.json
+    python -m benchmarks.masks --clips 21 --seed 0 --json masks.json
 
 object_iou: intersection over union with the object's pixels in the frame that the mask is of. boundary_f: F-score of
 the outlines at a tolerance of 3 pixels (Perazzi et al. 2016). gripper_iou: of the session's gripper mask with the open
@@ -37,7 +37,7 @@ class Row:
     take: str
     attempt: int
     kind: str  # of object
-    table: str
+    scene: str
     object_iou: float  # 0: none was found
     boundary_f: float
     gripper_iou: float
@@ -46,7 +46,7 @@ class Row:
 
 
 def main(
-    clips: int = 20,
+    clips: int = 21,
     seed: int = 0,
     takes_folder: Path = Path("build/benchmark_takes"),
     json: Path | None = None,
@@ -54,7 +54,7 @@ def main(
     """Measure, print a table, and write the figures.
 
     Args:
-        clips: Simulated takes, each in its own kitchen.
+        clips: Simulated takes, each in its own home.
         seed: Of the takes.
         takes_folder: Where simulated takes are kept between runs.
         json: File for the figures.
@@ -86,13 +86,13 @@ def summary(rows: list[Row]) -> dict[str, float]:
 
 def _table(rows: list[Row]) -> Table:
     table = Table(title="Masks of held objects (IoU, F-score of the outline) and of the gripper (IoU, share covered)")
-    for heading in ("take", "object", "table", "IoU", "outline", "gripper", "covered", "ms"):
+    for heading in ("take", "object", "scene", "IoU", "outline", "gripper", "covered", "ms"):
         table.add_column(heading, no_wrap=True)
     for r in rows:
         shares = (r.object_iou, r.boundary_f, r.gripper_iou, r.gripper_covered)
         ms = "" if np.isnan(r.mask_ms) else f"{r.mask_ms:.0f}"
         name = f"{int(r.take[-6:])}.{r.attempt}"
-        table.add_row(name, r.kind, r.table, *(f"{x:.3f}" for x in shares), ms)
+        table.add_row(name, r.kind, r.scene, *(f"{x:.3f}" for x in shares), ms)
     return table
 
 
@@ -113,7 +113,7 @@ def _score(take: Take) -> Iterator[Row]:
             kind = str(take.truth["object_kinds"][thing])
             covered = float(np.mean(gripper[shown_open]))
             scores = (iou(found, truth), boundary_f(found, truth), iou(gripper, shown_open), covered)
-            yield Row(take.path.name, number, kind, take.table, *scores, np.nan)
+            yield Row(take.path.name, number, kind, take.scene, *scores, np.nan)
 
 
 def iou(a: Mask, b: Mask) -> float:

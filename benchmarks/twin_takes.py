@@ -1,6 +1,7 @@
 """Takes of simulated people with exact truth, recorded once and kept for the next run.
 
-Each has its own kitchen. Depth has a D415's noise, pictures are blurred by motion, roll, and drift in exposure.
+Each has its own home: the six of ``wildgrasp simulate`` in turn, and then a kitchen with a plain table, where trackers
+fail. Depth has a D415's noise, pictures are blurred by motion, roll, and drift in exposure.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from digital_twin.demonstrator.simulate import SimulateConfig, record_takes, tak
 from digital_twin.demonstrator.truth import load_truth
 from digital_twin.world.d415 import D415
 from digital_twin.world.gripper_model import GRIPPER_GROUP
+from digital_twin.world.homes import HOMES
 from digital_twin.world.objects import quaternion
 from processing.pipeline import ProcessConfig, pipeline_steps
 from processing.steps import Done, run_steps
@@ -26,7 +28,7 @@ from wildgrasp.geometry import from_vector, inverse
 from wildgrasp.rig import NOMINAL_T_FINGERTIP_CAMERA
 from wildgrasp.sessions.session import Session
 
-PLAIN_EVERY = 5  # one table in so many is plain: where trackers fail
+SCENES = (*HOMES, "table")  # of each round of takes, the last one plain
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,10 @@ class Take:
         return int(self.path.name[-6:])
 
     @property
-    def table(self) -> str:
-        """patterned | plain"""
-        return "plain" if self.number % PLAIN_EVERY == PLAIN_EVERY - 1 else "patterned"
+    def scene(self) -> str:
+        """The home's name, or "plain table"."""
+        place = self.number % len(SCENES)
+        return "plain table" if place == len(SCENES) - 1 else SCENES[place]
 
     def __len__(self) -> int:
         with Session(self.path) as session:
@@ -54,9 +57,9 @@ class Take:
 
 
 def takes(folder: Path, count: int, seed: int, picks: int = 1) -> Iterator[Take]:
-    """``count`` takes of a seed, each in its own kitchen; recorded into ``folder`` where they are missing."""
+    """``count`` takes of a seed, each in its own home; recorded into ``folder`` where they are missing."""
     config = SimulateConfig(
-        picks=picks, seed=seed, scenes=("table",), clumsiness=0.0, moving_shutter=True, plain_every=PLAIN_EVERY
+        picks=picks, seed=seed, scenes=SCENES, clumsiness=0.0, moving_shutter=True, plain_every=len(SCENES)
     )
     for made in record_takes(folder, config, range(count)):
         Console(stderr=True).print(f"recorded {made.path.name}: {made.frames} frames")
@@ -72,7 +75,7 @@ def find_masks(session: Session) -> Done:
 
 
 class TakeScene:
-    """A take's kitchen built again, to look at any of its frames with exact eyes."""
+    """A take's home built again, to look at any of its frames with exact eyes."""
 
     def __init__(self, take: Take) -> None:
         performance = take_config(take.config, take.number).performance
