@@ -8,7 +8,7 @@ keyframe they add up only where a new one begins, and a refinement over all keyf
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
@@ -44,8 +44,6 @@ from processing.tracking.trajectory import Trajectory, View
 from wildgrasp.geometry import PinholeCamera, inverse, pose, rotation_angle, se3_exp, se3_log, so3_exp, transform
 
 Array = NDArray[np.float64]
-
-COARSE_BLUR_PX = 4.0
 
 
 @dataclass(frozen=True)
@@ -171,30 +169,18 @@ class KeyframeTracker:
         limits = self.config.keyframes
         if fit is None or not fit.agreement >= limits.usual_agreement * self._agreement:
             by_corners = self._fit_corners(keyframe, gray, start)
-            guesses = starts if by_corners is None else [by_corners, *starts]
-            coarse = self._align_coarsely(keyframe, gray, depth, guesses)
-            other = self._align(keyframe, seen, guesses if coarse is None else [coarse, *guesses[:1]])
+            other = None if by_corners is None else self._align(keyframe, seen, [by_corners])
             # Corners bridge what prediction cannot, but may be on a thing that moves: the whole surface decides.
             fit = max((f for f in (fit, other) if f is not None), key=lambda f: f.seen * f.agreement, default=None)
         if fit is None or fit.agreement < limits.doubtful_agreement * self._agreement:
             return None
         self._agreement = fit.agreement
-        fraction = fit.seen / len(keyframe.points.late)
+        fraction = fit.seen / len(keyframe.points)
         return Measurement(index, inverse(fit.T_camera_reference), fit.information, fraction, fit.rolled)
 
     def _align(self, keyframe: Keyframe, seen: Picture, starts: list[Array]) -> DirectFit | None:
-        points = keyframe.points
-        expect = partial(self._expected_motion, keyframe)
-        at_rest = points.at_rest(keyframe.motion.twist)
-        return align(at_rest, points.gray, seen, self.camera, starts, self.config.direct, expect)
-
-    def _align_coarsely(self, keyframe: Keyframe, gray: NDArray, depth: NDArray, starts: list[Array]) -> Array | None:
-        """T_camera_keyframe by blurred pictures, which guide from further away."""
-        config, (u, v) = replace(self.config.direct, blur_px=COARSE_BLUR_PX), keyframe.points.pixels.T
-        seen, own = (picture(g, d, self.camera, config) for g, d in ((gray, depth), (keyframe.gray, keyframe.depth)))
         at_rest, expect = keyframe.points.at_rest(keyframe.motion.twist), partial(self._expected_motion, keyframe)
-        fit = align(at_rest, own.gray[v, u], seen, self.camera, starts, config, expect)
-        return None if fit is None else fit.T_camera_reference
+        return align(at_rest, seen, self.camera, starts, self.config.direct, expect)
 
     def _expected_motion(self, keyframe: Keyframe, T_camera_keyframe: Array) -> Expected:
         """During this frame's readout, if it lies so to a keyframe."""
@@ -269,9 +255,9 @@ class KeyframeTracker:
     def _add_keyframe(self, gray: NDArray, depth: NDArray, seen: Picture, measured: Measurement | None) -> None:
         points = pick_points(seen, self.camera, self.config.direct)
         seen_points = (
-            0 if measured is None else measured.seen_fraction * len(self.keyframes[measured.keyframe].points.late)
+            0 if measured is None else measured.seen_fraction * len(self.keyframes[measured.keyframe].points)
         )
-        if len(points.late) < max(self.config.direct.min_seen, 0.7 * seen_points):
+        if len(points) < max(self.config.direct.min_seen, 0.7 * seen_points):
             return  # this frame shows less than the keyframe still does
         pixels = find_corners(gray, depth, self.config.features)
         corners = np.column_stack([pixels, self._corner_camera.disparity(sample_depth(depth, pixels))])
