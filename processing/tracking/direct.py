@@ -40,6 +40,7 @@ class DirectConfig:
     disparity_noise_px: float = 0.06
     other_surface_px: float = 1.0  # a disparity that differs by this and 3 % is not the same surface's
     iterations: int = 12
+    far: float = 16.0  # residuals this many times as large as noise are followed in a try
     nearly_px: float = 0.3  # a step this small ends a try
     converged_px: float = 0.01
     min_seen: int = 400  # points within the other picture
@@ -170,8 +171,8 @@ def align(
     """
     if len(points) < config.min_seen:
         return None
-    coarse = points[points.level == len(config.cells_px) - 1]
-    tried = [_descend(coarse, other, camera, T, config, config.nearly_px, expect(T)) for T in starts]
+    coarse = points[np.flatnonzero(points.level == len(config.cells_px) - 1)[::2]]
+    tried = [_descend(coarse, other, camera, T, config, config.nearly_px, expect(T), config.far) for T in starts]
     best = max((fit for fit in tried if fit is not None), key=lambda fit: fit.seen * fit.agreement, default=None)
     if best is None:
         return None
@@ -188,8 +189,10 @@ def _descend(
     config: DirectConfig,
     converged_px: float,
     expected: Expected,
+    tolerance: float = 1.0,
 ) -> DirectFit | None:
-    """Gauss–Newton from one guess."""
+    """Gauss–Newton from one guess; the first of its steps forgives residuals so many times as large, the next ones half
+    of that and half again (graduated non-convexity, Blake and Zisserman 1987)."""
     if len(points) < MIN_POINTS:
         return None
     lens = camera.pinhole
@@ -197,14 +200,14 @@ def _descend(
     halved = 0.5 ** np.arange(len(config.cells_px))
     gray_noise = np.hypot(config.gray_noise * halved, config.gray_floor)
     noise = np.column_stack([gray_noise, config.position_noise_px * halved**0.6])
-    surface = np.array([config.disparity_noise_px, config.other_surface_px])
+    surface = np.array([config.disparity_noise_px, config.other_surface_px, 0.03])
     pixels_per_unit = np.array([lens.fx / np.median(points.points[:, 2])] * 3 + [lens.fx] * 3)
     mean = np.concatenate([np.zeros(6), expected.twist, [1.0, 0.0]])
     prior = np.diag(np.concatenate([np.full(6, np.inf), expected.sigma, [0.1, 10.0]]) ** -2)
     T, state = T_camera_reference, mean.copy()  # the state's first six stay 0: they are in T
     for _ in range(config.iterations):
         rows, seen, agreement = _residuals(
-            points.points, points.gray, points.level, other.gray, other.disparity, T, state, intrinsics, noise, surface
+            points.points, points.gray, points.level, other.gray, other.disparity, T, state, intrinsics, tolerance * noise, tolerance * surface
         )
         if seen < max(MIN_POINTS, config.min_seen_fraction * len(points)):
             return None
@@ -215,8 +218,9 @@ def _descend(
         step = -np.linalg.solve(H, normal[:PARAMETERS, PARAMETERS] + prior @ (state - mean))
         T = se3_exp(step[:6]) @ T
         state[6:] += step[6:]
-        if np.abs(step[:6] * pixels_per_unit).max() < converged_px:
+        if tolerance == 1.0 and np.abs(step[:6] * pixels_per_unit).max() < converged_px:
             break
+        tolerance = max(1.0, tolerance / 2)
     per_twist = -np.linalg.solve(H[:6, :6], H[:6, 6:12])
     prior_twist = prior[6:12, 6:12]
     information = _marginal(H, [*range(6, 12)]) - prior_twist
@@ -246,7 +250,7 @@ def _residuals(points, gray, level, images, disparities, T, state, intrinsics, n
     A point that is seen τ late moves with the twist by −τ times what it moves with the pose.
     """
     fx, fy, cx, cy, fB = intrinsics
-    disparity_noise, other_surface = surface
+    disparity_noise, other_surface, other_share = surface
     whole = disparities[0].shape[0]
     finest = level[0]  # its points measure disparity
     rows = np.empty((2 * points.shape[0], 15), np.float32)
@@ -273,7 +277,7 @@ def _residuals(points, gray, level, images, disparities, T, state, intrinsics, n
         if u < 2.0 or v < 2.0 or u > width - 3.0 or v > height - 3.0:
             continue
         expected, measured = fB / z, disparity[int(v + 0.5), int(u + 0.5)]
-        if measured < 0.0 or (measured > 0.0 and abs(measured - expected) > other_surface + 0.03 * expected):
+        if measured < 0.0 or (measured > 0.0 and abs(measured - expected) > other_surface + other_share * expected):
             continue
         j, i = int(u), int(v)
         a, b = np.float32(u - j), np.float32(v - i)
