@@ -32,10 +32,10 @@ Array = NDArray[np.float64]
 class DirectConfig:
     """Noise of the sensor, and when an alignment counts."""
 
-    cells_px: tuple[int, ...] = (5, 4, 2)  # of each level: one point in a cell, where the picture changes most
+    cells_px: tuple[int, ...] = (6, 5, 3)  # of each level: one point in a cell, where the picture changes most
     blur_px: float = 0.8  # of a level's own pixels
     gray_noise: float = 1.0  # grey levels, in the finest level; half of it in the next, as four pixels' means have
-    gray_floor: float = 0.4  # what no mean takes out: light, gloss
+    gray_floor: float = 0.8  # what no mean takes out: light, gloss
     position_noise_px: float = 0.3  # resampling, aliasing: noise in proportion to the gradient
     disparity_noise_px: float = 0.06
     other_surface_px: float = 1.0  # a disparity that differs by this and 3 % is not the same surface's
