@@ -193,7 +193,7 @@ class KeyframeTracker:
         """Nothing came before a first keyframe: how it moved is known once the frame after it has been measured."""
         keyframe = self.keyframes[second.keyframe]
         keyframe.motion = expected_motion(self._velocity, 1 / 30, self._readout_s)
-        self.measurements[-1] = second = corrected(second, None, keyframe.motion.twist)
+        self.measurements[-1] = second = corrected(second, second.rolled.twist, keyframe.motion.twist)
         self._T_keyframe_camera = second.T_keyframe_camera
 
     def _fit_corners(self, keyframe: Keyframe, gray: NDArray, T_predicted: Array) -> Array | None:
