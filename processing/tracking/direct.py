@@ -140,9 +140,9 @@ def _pick_level(seen: Picture, level: int, camera: StereoCamera, config: DirectC
     cells = steepness[: h * c, : w * c].reshape(h, c, w, c).swapaxes(1, 2).reshape(h, w, c * c)
     best = np.argmax(cells, axis=-1)
     steepest = np.take_along_axis(cells, best[..., None], axis=-1)[..., 0]
-    # A slope that noise alone would make tells of the noise. The finest level's points still have their disparity.
+    # A slope that noise alone would make tells of the noise. Disparity is compared in the finest level, or in a try.
     textured = steepest > config.gray_noise / 2**level
-    rows, columns = np.nonzero(steepest if level == 0 else textured)
+    rows, columns = np.nonzero(steepest if level in (0, len(config.cells_px) - 1) else textured)
     v, u = rows * c + best[rows, columns] // c, columns * c + best[rows, columns] % c
     pixels = (np.column_stack([u, v]) + 0.5) * 2**level - 0.5
     points = camera.pinhole.unproject(pixels, camera.fB / disparity[v, u].astype(np.float64))
@@ -171,7 +171,7 @@ def align(
     """
     if len(points) < config.min_seen:
         return None
-    coarse = points[np.flatnonzero(points.level == len(config.cells_px) - 1)[::2]]
+    coarse = points[points.level == len(config.cells_px) - 1]
     tried = [_descend(coarse, other, camera, T, config, config.nearly_px, expect(T), config.far) for T in starts]
     best = max((fit for fit in tried if fit is not None), key=lambda fit: fit.seen * fit.agreement, default=None)
     if best is None:

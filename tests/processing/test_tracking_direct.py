@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -33,7 +35,7 @@ def scene(clip):
 def test_the_pose_is_found_from_some_pixels_away(scene):
     camera, points, gray, depth, T = scene
     start = se3_exp(np.array([0.003, -0.002, 0.002, 0.003, -0.003, 0.002])) @ T
-    fit = align(points.points, points.gray, picture(gray, depth, camera, CONFIG), camera, [start], CONFIG)
+    fit = align(points, picture(gray, depth, camera, CONFIG), camera, [start], CONFIG)
     error = se3_log(fit.T_camera_reference @ np.linalg.inv(T))
     assert np.linalg.norm(error[:3]) < 3e-4
     assert np.linalg.norm(error[3:]) < 8e-4
@@ -43,7 +45,7 @@ def test_exposure_does_not_move_the_pose(scene):
     camera, points, gray, depth, T = scene
     lighter = np.clip(gray * 1.1 + 8, 0, 255).astype(np.uint8)
     fits = [
-        align(points.points, points.gray, picture(g, depth, camera, CONFIG), camera, [T], CONFIG)
+        align(points, picture(g, depth, camera, CONFIG), camera, [T], CONFIG)
         for g in (gray, lighter)
     ]
     between = se3_log(fits[0].T_camera_reference @ np.linalg.inv(fits[1].T_camera_reference))
@@ -55,7 +57,7 @@ def test_nothing_seen_is_no_pose(scene):
     covered = picture(np.full_like(gray, 30), np.zeros_like(depth), camera, CONFIG)
     ignored = picture(gray, np.full_like(depth, -1), camera, CONFIG)
     for seen in (covered, ignored):
-        assert align(points.points, points.gray, seen, camera, [T], CONFIG) is None
+        assert align(points, seen, camera, [T], CONFIG) is None
 
 
 def test_where_no_depth_is_measured_colour_suffices(scene):
@@ -64,10 +66,10 @@ def test_where_no_depth_is_measured_colour_suffices(scene):
     little = depth.copy()
     little[:, depth.shape[1] // 5 :] = 0
     start = se3_exp(np.array([0.002, -0.001, 0.001, 0.002, -0.002, 0.001])) @ T
-    fit = align(points.points, points.gray, picture(gray, little, camera, CONFIG), camera, [start], CONFIG)
+    fit = align(points, picture(gray, little, camera, CONFIG), camera, [start], CONFIG)
     error = se3_log(fit.T_camera_reference @ np.linalg.inv(T))
     assert np.linalg.norm(error[:3]) < 5e-4
-    assert fit.seen > 0.8 * len(points.late)
+    assert fit.seen > 0.8 * len(points)
 
 
 def test_what_must_not_be_looked_at_has_no_say(scene):
@@ -77,25 +79,25 @@ def test_what_must_not_be_looked_at_has_no_say(scene):
     wrong, ignored = gray.copy(), depth.copy()
     wrong[half], ignored[half] = 255 - gray[half], -1
     fits = [
-        align(points.points, points.gray, picture(g, ignored, camera, CONFIG), camera, [T], CONFIG)
+        align(points, picture(g, ignored, camera, CONFIG), camera, [T], CONFIG)
         for g in (gray, wrong)
     ]
     between = se3_log(fits[0].T_camera_reference @ np.linalg.inv(fits[1].T_camera_reference))
     assert np.linalg.norm(between[:3]) < 1e-4  # the blur reaches over the border
-    assert fits[0].seen == fits[1].seen < 0.6 * len(points.late)
+    assert fits[0].seen == fits[1].seen < 0.6 * len(points)
 
 
 def test_the_right_one_of_several_guesses_is_found(scene):
     camera, points, gray, depth, T = scene
     far = [se3_exp(np.array([0.1, 0, 0, 0, sign * 0.3, 0])) @ T for sign in (-1, 1)]
-    fit = align(points.points, points.gray, picture(gray, depth, camera, CONFIG), camera, [*far, T], CONFIG)
+    fit = align(points, picture(gray, depth, camera, CONFIG), camera, [*far, T], CONFIG)
     assert np.linalg.norm(se3_log(fit.T_camera_reference @ np.linalg.inv(T))[:3]) < 3e-4
 
 
 def test_another_place_is_no_pose(scene):
     camera, points, gray, depth, T = scene
     elsewhere = picture(gray[::-1, ::-1].copy(), np.full_like(depth, 1.5), camera, CONFIG)
-    assert align(points.points, points.gray, elsewhere, camera, [T], CONFIG) is None
+    assert align(points, elsewhere, camera, [T], CONFIG) is None
 
 
 def test_what_a_rolling_shutter_shifts_is_told_from_a_pose(scene):
@@ -103,11 +105,12 @@ def test_what_a_rolling_shutter_shifts_is_told_from_a_pose(scene):
     camera, points, gray, depth, T = scene
     late = points.late[:, None]
     rolled = points.points + late * (TWIST[:3] + np.cross(TWIST[3:], points.points))  # seen by a rolling reference
-    at_rest = type(points)(rolled, points.gray, points.pixels, points.late).at_rest(-TWIST)
-    assert np.abs(at_rest - points.points).max() < 1e-4
+    seen_rolled = replace(points, points=rolled)
+    at_rest = seen_rolled.at_rest(-TWIST)
+    assert np.abs(at_rest.points - points.points).max() < 1e-4
     seen = picture(gray, depth, camera, CONFIG)
-    right = align(at_rest, points.gray, seen, camera, [T], CONFIG)
-    wrong = align(rolled, points.gray, seen, camera, [T], CONFIG)
+    right = align(at_rest, seen, camera, [T], CONFIG)
+    wrong = align(seen_rolled, seen, camera, [T], CONFIG)
     errors = [np.linalg.norm(se3_log(f.T_camera_reference @ np.linalg.inv(T))[:3]) for f in (right, wrong)]
     assert errors[0] < 4e-4
     assert errors[1] > 2 * errors[0]
