@@ -32,7 +32,7 @@ Array = NDArray[np.float64]
 class DirectConfig:
     """Noise of the sensor, and when an alignment counts."""
 
-    cells_px: tuple[int, ...] = (6, 5, 3)  # of each level: one point in a cell, where the picture changes most
+    cells_px: tuple[int, ...] = (6, 5, 3, 2)  # of each level: one point in a cell, where the picture changes most
     blur_px: float = 0.8  # of a level's own pixels
     gray_noise: float = 1.0  # grey levels, in the finest level; half of it in the next, as four pixels' means have
     gray_floor: float = 0.8  # what no mean takes out: light, gloss
@@ -142,7 +142,7 @@ def _pick_level(seen: Picture, level: int, camera: StereoCamera, config: DirectC
     steepest = np.take_along_axis(cells, best[..., None], axis=-1)[..., 0]
     # A slope that noise alone would make tells of the noise. Disparity is compared in the finest level, or in a try.
     textured = steepest > config.gray_noise / 2**level
-    rows, columns = np.nonzero(steepest if level in (0, len(config.cells_px) - 1) else textured)
+    rows, columns = np.nonzero(steepest if level in (0, COARSE) else textured)
     v, u = rows * c + best[rows, columns] // c, columns * c + best[rows, columns] % c
     pixels = (np.column_stack([u, v]) + 0.5) * 2**level - 0.5
     points = camera.pinhole.unproject(pixels, camera.fB / disparity[v, u].astype(np.float64))
@@ -171,14 +171,26 @@ def align(
     """
     if len(points) < config.min_seen:
         return None
-    coarse = points[points.level == len(config.cells_px) - 1]
-    tried = [_descend(coarse, other, camera, T, config, config.nearly_px, expect(T), config.far) for T in starts]
+    tried = [_try(points, other, camera, T, config, expect) for T in starts]
     best = max((fit for fit in tried if fit is not None), key=lambda fit: fit.seen * fit.agreement, default=None)
     if best is None:
         return None
     T = best.T_camera_reference
     fit = _descend(points, other, camera, T, config, config.converged_px, expect(T))
     return fit if fit is not None and fit.agreement >= config.min_agreement else None
+
+
+def _try(points: Points, other: Picture, camera: StereoCamera, T: Array, config: DirectConfig, expect) -> DirectFit | None:
+    """From one guess, coarsest level first; near masks that one shows too little, and then the next one begins."""
+    tolerance, fit = config.far, None
+    for level in reversed(range(COARSE, len(config.cells_px))):
+        own = points[points.level == level]
+        if level > COARSE and len(own) < MANY_POINTS:
+            continue
+        fit = _descend(own, other, camera, T, config, config.nearly_px, expect(T), tolerance)
+        if fit is not None:
+            T, tolerance = fit.T_camera_reference, config.far / 4
+    return fit
 
 
 def _descend(
@@ -237,7 +249,8 @@ def _marginal(H: Array, kept: list[int]) -> Array:
 
 
 PARAMETERS = 14  # pose (6), twist (6), gain, offset
-MIN_POINTS = 50
+MIN_POINTS, MANY_POINTS = 50, 250
+COARSE = 2  # the first of the levels that try guesses
 UNTEXTURED = np.float32(-1.0)
 CUTOFF = 3.0  # standard deviations (Geman and McClure): residuals well beyond have no say
 
