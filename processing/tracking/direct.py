@@ -1,7 +1,7 @@
 """Direct alignment: the pose for which a keyframe's points look, and lie, as another picture shows them.
 
 Corners are few, and on a plain table they are the wrong ones: on whatever else is textured, and perhaps moving. Here
-thousands of points, spread evenly over the picture, vote with two residuals each, in units of their noise:
+thousands of points, spread evenly over a pyramid of the picture, vote in units of their noise:
 
     colour     I(π(T X)) − (a·I₀ + b)      grey levels, with gain a and offset b for drifting exposure
     disparity  d(π(T X)) − f·B / (T X)_z   what the depth camera measures there
@@ -10,6 +10,10 @@ thousands of points, spread evenly over the picture, vote with two residuals eac
 speaks alone. A shutter that rolls is part of the model: a point in a row that is read τ readouts after the middle one
 is seen by a camera that has moved on by τ·twist. That motion is estimated with the pose, near to what the frames around
 it let expect (rolling.py), because a hand trembles about as fast as frames come. Gauss–Newton with robust weights.
+
+Colour speaks in all levels of the pyramid at once. In the finest, a plain table's slopes are those of the noise, which
+say that nothing moved, and are very sure of it; means over more pixels have less noise and show the table's own.
+Slopes below a level's noise have no say at all.
 """
 
 from __future__ import annotations
@@ -38,11 +42,12 @@ class DirectConfig:
     gray_floor: float = 0.8  # what no mean takes out: light, gloss
     position_noise_px: float = 0.3  # resampling, aliasing: noise in proportion to the gradient
     disparity_noise_px: float = 0.06
-    other_surface_px: float = 1.0  # a disparity that differs by this and 3 % is not the same surface's
+    other_surface_px: float = 1.0  # a disparity that differs by this and by that share is not the same surface's
+    other_surface_share: float = 0.03
     iterations: int = 12
     far: float = 16.0  # residuals this many times as large as noise are followed in a try
     nearly_px: float = 0.3  # a step this small ends a try
-    converged_px: float = 0.01
+    converged_px: float = 0.03
     min_seen: int = 400  # points within the other picture
     min_seen_fraction: float = 0.15
     min_agreement: float = 0.4  # mean weight of the residuals
@@ -180,7 +185,7 @@ def align(
     return fit if fit is not None and fit.agreement >= config.min_agreement else None
 
 
-def _try(points: Points, other: Picture, camera: StereoCamera, T: Array, config: DirectConfig, expect) -> DirectFit | None:
+def _try(points: Points, other: Picture, camera: StereoCamera, T: Array, config: DirectConfig, expect):
     """From one guess, coarsest level first; near masks that one shows too little, and then the next one begins."""
     tolerance, fit = config.far, None
     for level in reversed(range(COARSE, len(config.cells_px))):
@@ -211,15 +216,16 @@ def _descend(
     intrinsics = np.array([lens.fx, lens.fy, lens.cx, lens.cy, camera.fB])
     halved = 0.5 ** np.arange(len(config.cells_px))
     gray_noise = np.hypot(config.gray_noise * halved, config.gray_floor)
-    noise = np.column_stack([gray_noise, config.position_noise_px * halved**0.6])
-    surface = np.array([config.disparity_noise_px, config.other_surface_px, 0.03])
+    noise = np.column_stack([gray_noise, config.position_noise_px * halved**POSITION_FALLS])
+    surface = np.array([config.disparity_noise_px, config.other_surface_px, config.other_surface_share])
     pixels_per_unit = np.array([lens.fx / np.median(points.points[:, 2])] * 3 + [lens.fx] * 3)
     mean = np.concatenate([np.zeros(6), expected.twist, [1.0, 0.0]])
     prior = np.diag(np.concatenate([np.full(6, np.inf), expected.sigma, [0.1, 10.0]]) ** -2)
     T, state = T_camera_reference, mean.copy()  # the state's first six stay 0: they are in T
     for _ in range(config.iterations):
+        allowed = tolerance * noise, tolerance * surface
         rows, seen, agreement = _residuals(
-            points.points, points.gray, points.level, other.gray, other.disparity, T, state, intrinsics, tolerance * noise, tolerance * surface
+            points.points, points.gray, points.level, other.gray, other.disparity, T, state, intrinsics, *allowed
         )
         if seen < max(MIN_POINTS, config.min_seen_fraction * len(points)):
             return None
@@ -249,9 +255,11 @@ def _marginal(H: Array, kept: list[int]) -> Array:
 
 
 PARAMETERS = 14  # pose (6), twist (6), gain, offset
-MIN_POINTS, MANY_POINTS = 50, 250
+MIN_POINTS = 50
+MANY_POINTS = 250  # a coarsest level with fewer misleads a try
+POSITION_FALLS = 0.6  # measured: position noise falls more slowly than pixels grow
 COARSE = 2  # the first of the levels that try guesses
-UNTEXTURED = np.float32(-1.0)
+UNTEXTURED = np.float32(-1.0)  # in place of a grey value
 CUTOFF = 3.0  # standard deviations (Geman and McClure): residuals well beyond have no say
 
 

@@ -1,7 +1,7 @@
 """The default tracker: every frame against the last keyframe, by all of its surface.
 
 Direct alignment (direct.py) is exact, on plain tables too; where its prediction was too far off, optical flow of
-corners with RANSAC, and blurred pictures, guide it. Frame-to-frame odometry adds up its errors at 30 Hz; against a
+corners with RANSAC guides it. Frame-to-frame odometry adds up its errors at 30 Hz; against a
 keyframe they add up only where a new one begins, and a refinement over all keyframes (refinement.py) takes those out.
 """
 
@@ -114,7 +114,7 @@ class KeyframeTracker:
         # 2. Predict by constant velocity, and measure against the current keyframe.
         self._seconds = seconds = self._seconds_since_last(view)
         T_predicted = self._T_keyframe_camera @ se3_exp(seconds * self._velocity)
-        measured = self._measure(self._current, gray, depth, seen, T_predicted) if self.keyframes else None
+        measured = self._measure(self._current, gray, seen, T_predicted) if self.keyframes else None
 
         # 3. Lost: find the place again among the keyframes by descriptors.
         if measured is None and self.keyframes:
@@ -159,9 +159,7 @@ class KeyframeTracker:
         self._times_s.append(last + 1 / 30 if view.time_s is None else view.time_s)
         return self._times_s[-1] - last if len(self._times_s) > 1 else 0.0
 
-    def _measure(
-        self, index: int, gray: NDArray, depth: NDArray, seen: Picture, T_predicted: Array
-    ) -> Measurement | None:
+    def _measure(self, index: int, gray: NDArray, seen: Picture, T_predicted: Array) -> Measurement | None:
         """Against a keyframe: directly, if hand and camera went on, or stopped; or else from where its corners went."""
         keyframe, start = self.keyframes[index], inverse(T_predicted)
         starts = [start, inverse(self._T_keyframe_camera)] if index == self._current else [start]
@@ -231,7 +229,7 @@ class KeyframeTracker:
             )
             if T_keyframe_camera is None:
                 continue
-            measured = self._measure(index, gray, depth, seen, T_keyframe_camera)
+            measured = self._measure(index, gray, seen, T_keyframe_camera)
             if measured is not None:
                 return measured
         return None
@@ -254,9 +252,7 @@ class KeyframeTracker:
 
     def _add_keyframe(self, gray: NDArray, depth: NDArray, seen: Picture, measured: Measurement | None) -> None:
         points = pick_points(seen, self.camera, self.config.direct)
-        seen_points = (
-            0 if measured is None else measured.seen_fraction * len(self.keyframes[measured.keyframe].points)
-        )
+        seen_points = 0 if measured is None else measured.seen_fraction * len(self.keyframes[measured.keyframe].points)
         if len(points) < max(self.config.direct.min_seen, 0.7 * seen_points):
             return  # this frame shows less than the keyframe still does
         pixels = find_corners(gray, depth, self.config.features)
@@ -281,7 +277,6 @@ class KeyframeTracker:
                 depth=depth,
                 corners=corners[np.isfinite(corners[:, 2])],
                 points=points,
-                descriptors=Descriptors(gray, depth),
                 motion=motion,
                 island=island,
                 first=measured is None,

@@ -25,13 +25,11 @@ Array = NDArray[np.float64]
 @dataclass(frozen=True)
 class RefinementConfig:
     partners: int = 5  # other keyframes that each one is aligned with
-    points: int = 4000  # of a keyframe that take part
     min_overlap: float = 0.3  # of its points must be expected in the partner's picture
     max_scale_change: float = 2.0
     max_view_angle_rad: float = 0.8
     max_correction_m: float = 0.03  # how far the rough trajectory may be off
     max_correction_rad: float = 0.04
-    coarse_blur_px: float = 3.0  # a blurred picture guides from further away
     optimism: float = 2.7  # motions of one keyframe share its errors: true sigmas are larger by this (simulated takes)
     graph: PoseGraphConfig = field(default_factory=PoseGraphConfig)
     min_matches: int = 15  # of descriptors, to join an island

@@ -2,7 +2,7 @@
 
 While tracking, the motion during a frame's readout is expected to be about that since the frame before. Afterwards it
 is known better from the frames before and after. Both are means over longer times than a readout, so the picture itself
-has a say: every measurement tells what it saw of the motion, and how its pose depends on it.
+has a say: every measurement tells how much more its camera moved than its keyframe's, and how its pose depends on it.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ PASSES = 2  # corrected poses give a better motion once more
 # A hand's velocity in m/s and rad/s against its mean over a 30th of a second. It differs by more than twice that, but
 # what a picture tells of it is surer of itself than it should be: its errors are not independent.
 UNREST = np.array([0.01] * 3 + [0.02] * 3)
+# Where the mean is over as much time before and after, that shrinks with the time: by half at a thirtieth of a second.
 BOTH_SIDES, BOTH_SIDES_MOST = 0.5, 1.0
-UNKNOWN_SPEED = 1.0
+UNKNOWN_SPEED = 1.0  # m/s and rad/s, where frames around tell nothing
 
 
 def expected_motion(velocity: Array, seconds: float, readout_s: float) -> Expected:
@@ -90,8 +91,8 @@ def agreed_motions(
 ) -> list[Expected]:
     """The motion during each frame's readout that all pictures and the frames around let expect together.
 
-    A picture compared with a keyframe shows how much more its camera moved than the keyframe's did. Only all of them
-    together, and the poses around, tell how much that is: a motion that all keyframes share leaves no trace in pictures.
+    A picture compared with a keyframe shows how much more its camera moved than the keyframe's did. A motion that all
+    share leaves no trace in pictures, so that only the poses around tell of it: of all frames together, not one by one.
     """
     n = len(measurements)
     H = np.array([np.diag(e.sigma**-2) for e in around])

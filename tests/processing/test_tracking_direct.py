@@ -44,10 +44,7 @@ def test_the_pose_is_found_from_some_pixels_away(scene):
 def test_exposure_does_not_move_the_pose(scene):
     camera, points, gray, depth, T = scene
     lighter = np.clip(gray * 1.1 + 8, 0, 255).astype(np.uint8)
-    fits = [
-        align(points, picture(g, depth, camera, CONFIG), camera, [T], CONFIG)
-        for g in (gray, lighter)
-    ]
+    fits = [align(points, picture(g, depth, camera, CONFIG), camera, [T], CONFIG) for g in (gray, lighter)]
     between = se3_log(fits[0].T_camera_reference @ np.linalg.inv(fits[1].T_camera_reference))
     assert np.linalg.norm(between[:3]) < 1e-4
 
@@ -78,10 +75,7 @@ def test_what_must_not_be_looked_at_has_no_say(scene):
     half = (slice(None), slice(depth.shape[1] // 2, None))
     wrong, ignored = gray.copy(), depth.copy()
     wrong[half], ignored[half] = 255 - gray[half], -1
-    fits = [
-        align(points, picture(g, ignored, camera, CONFIG), camera, [T], CONFIG)
-        for g in (gray, wrong)
-    ]
+    fits = [align(points, picture(g, ignored, camera, CONFIG), camera, [T], CONFIG) for g in (gray, wrong)]
     between = se3_log(fits[0].T_camera_reference @ np.linalg.inv(fits[1].T_camera_reference))
     assert np.linalg.norm(between[:3]) < 1e-4  # the blur reaches over the border
     assert fits[0].seen == fits[1].seen < 0.6 * len(points)
