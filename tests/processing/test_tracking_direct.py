@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
 from processing.tracking.alignment import StereoCamera
-from processing.tracking.direct import DirectConfig, align, pick_points, picture
-from processing.tracking.rolling import velocities
+from processing.tracking.direct import DirectConfig, Expected, Rolled, align, pick_points, picture
+from processing.tracking.keyframes import Measurement
+from processing.tracking.rolling import agreed_motions, velocities
 from wildgrasp.geometry import se3_exp, se3_log
 
 CONFIG = DirectConfig()
@@ -118,3 +120,22 @@ def test_velocities_of_a_steady_motion():
     np.testing.assert_allclose(found[:4], np.tile(v, (4, 1)), atol=1e-9)
     np.testing.assert_allclose(seconds, [0.05, 0.1, 0.1, 0.1, 0, 0])
     np.testing.assert_array_equal(found[4:], 0)  # beside a frame that is not known
+
+
+def test_a_wrong_motion_of_the_first_keyframe_is_not_passed_on():
+    """Pictures show differences exactly, from keyframes whose motions were all taken for the same wrong one; the frames
+    around are right on the mean only. Both together tell the truth."""
+    rng = np.random.default_rng(0)
+    truth, wrong, sure = rng.normal(0, 0.01, (7, 6)), np.full(6, 0.02), 1e8 * np.eye(6)
+    keyframes = [SimpleNamespace(frame=n, motion=Expected(truth[n] + wrong, np.ones(6))) for n in (0, 3)]
+    against = [0, 0, 0, 0, 1, 1, 1]
+    measurements = [
+        Measurement(
+            k, np.eye(4), sure, 1.0, Rolled(truth[n] + wrong, np.zeros((6, 6)), sure, sure @ (truth[n] + wrong))
+        )
+        for n, k in enumerate(against)
+    ]
+    noise = rng.normal(0, 0.01, (7, 6))
+    around = [Expected(t, np.full(6, 0.01)) for t in truth + noise - noise.mean(axis=0)]
+    found = np.array([m.twist for m in agreed_motions(keyframes, measurements, around)])
+    np.testing.assert_allclose(found, truth, atol=1e-4)
