@@ -1,14 +1,14 @@
 """The default tracker: every frame against the last keyframe, by all of its surface.
 
 Direct alignment (direct.py) is exact, on plain tables too; where its prediction was too far off, optical flow of
-corners with RANSAC, and blurred pictures, guide it. Frame-to-frame odometry adds up its errors at 30 Hz; against a
+corners with RANSAC guides it. Frame-to-frame odometry adds up its errors at 30 Hz; against a
 keyframe they add up only where a new one begins, and a refinement over all keyframes (refinement.py) takes those out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
@@ -44,8 +44,6 @@ from processing.tracking.trajectory import Trajectory, View
 from wildgrasp.geometry import PinholeCamera, inverse, pose, rotation_angle, se3_exp, se3_log, so3_exp, transform
 
 Array = NDArray[np.float64]
-
-COARSE_BLUR_PX = 4.0
 
 
 @dataclass(frozen=True)
@@ -116,7 +114,7 @@ class KeyframeTracker:
         # 2. Predict by constant velocity, and measure against the current keyframe.
         self._seconds = seconds = self._seconds_since_last(view)
         T_predicted = self._T_keyframe_camera @ se3_exp(seconds * self._velocity)
-        measured = self._measure(self._current, gray, depth, seen, T_predicted) if self.keyframes else None
+        measured = self._measure(self._current, gray, seen, T_predicted) if self.keyframes else None
 
         # 3. Lost: find the place again among the keyframes by descriptors.
         if measured is None and self.keyframes:
@@ -161,9 +159,7 @@ class KeyframeTracker:
         self._times_s.append(last + 1 / 30 if view.time_s is None else view.time_s)
         return self._times_s[-1] - last if len(self._times_s) > 1 else 0.0
 
-    def _measure(
-        self, index: int, gray: NDArray, depth: NDArray, seen: Picture, T_predicted: Array
-    ) -> Measurement | None:
+    def _measure(self, index: int, gray: NDArray, seen: Picture, T_predicted: Array) -> Measurement | None:
         """Against a keyframe: directly, if hand and camera went on, or stopped; or else from where its corners went."""
         keyframe, start = self.keyframes[index], inverse(T_predicted)
         starts = [start, inverse(self._T_keyframe_camera)] if index == self._current else [start]
@@ -171,30 +167,18 @@ class KeyframeTracker:
         limits = self.config.keyframes
         if fit is None or not fit.agreement >= limits.usual_agreement * self._agreement:
             by_corners = self._fit_corners(keyframe, gray, start)
-            guesses = starts if by_corners is None else [by_corners, *starts]
-            coarse = self._align_coarsely(keyframe, gray, depth, guesses)
-            other = self._align(keyframe, seen, guesses if coarse is None else [coarse, *guesses[:1]])
+            other = None if by_corners is None else self._align(keyframe, seen, [by_corners])
             # Corners bridge what prediction cannot, but may be on a thing that moves: the whole surface decides.
             fit = max((f for f in (fit, other) if f is not None), key=lambda f: f.seen * f.agreement, default=None)
         if fit is None or fit.agreement < limits.doubtful_agreement * self._agreement:
             return None
         self._agreement = fit.agreement
-        fraction = fit.seen / len(keyframe.points.late)
+        fraction = fit.seen / len(keyframe.points)
         return Measurement(index, inverse(fit.T_camera_reference), fit.information, fraction, fit.rolled)
 
     def _align(self, keyframe: Keyframe, seen: Picture, starts: list[Array]) -> DirectFit | None:
-        points = keyframe.points
-        expect = partial(self._expected_motion, keyframe)
-        at_rest = points.at_rest(keyframe.motion.twist)
-        return align(at_rest, points.gray, seen, self.camera, starts, self.config.direct, expect)
-
-    def _align_coarsely(self, keyframe: Keyframe, gray: NDArray, depth: NDArray, starts: list[Array]) -> Array | None:
-        """T_camera_keyframe by blurred pictures, which guide from further away."""
-        config, (u, v) = replace(self.config.direct, blur_px=COARSE_BLUR_PX), keyframe.points.pixels.T
-        seen, own = (picture(g, d, self.camera, config) for g, d in ((gray, depth), (keyframe.gray, keyframe.depth)))
         at_rest, expect = keyframe.points.at_rest(keyframe.motion.twist), partial(self._expected_motion, keyframe)
-        fit = align(at_rest, own.gray[v, u], seen, self.camera, starts, config, expect)
-        return None if fit is None else fit.T_camera_reference
+        return align(at_rest, seen, self.camera, starts, self.config.direct, expect)
 
     def _expected_motion(self, keyframe: Keyframe, T_camera_keyframe: Array) -> Expected:
         """During this frame's readout, if it lies so to a keyframe."""
@@ -207,7 +191,7 @@ class KeyframeTracker:
         """Nothing came before a first keyframe: how it moved is known once the frame after it has been measured."""
         keyframe = self.keyframes[second.keyframe]
         keyframe.motion = expected_motion(self._velocity, 1 / 30, self._readout_s)
-        self.measurements[-1] = second = corrected(second, None, keyframe.motion.twist)
+        self.measurements[-1] = second = corrected(second, second.rolled.twist, keyframe.motion.twist)
         self._T_keyframe_camera = second.T_keyframe_camera
 
     def _fit_corners(self, keyframe: Keyframe, gray: NDArray, T_predicted: Array) -> Array | None:
@@ -245,7 +229,7 @@ class KeyframeTracker:
             )
             if T_keyframe_camera is None:
                 continue
-            measured = self._measure(index, gray, depth, seen, T_keyframe_camera)
+            measured = self._measure(index, gray, seen, T_keyframe_camera)
             if measured is not None:
                 return measured
         return None
@@ -268,10 +252,8 @@ class KeyframeTracker:
 
     def _add_keyframe(self, gray: NDArray, depth: NDArray, seen: Picture, measured: Measurement | None) -> None:
         points = pick_points(seen, self.camera, self.config.direct)
-        seen_points = (
-            0 if measured is None else measured.seen_fraction * len(self.keyframes[measured.keyframe].points.late)
-        )
-        if len(points.late) < max(self.config.direct.min_seen, 0.7 * seen_points):
+        seen_points = 0 if measured is None else measured.seen_fraction * len(self.keyframes[measured.keyframe].points)
+        if len(points) < max(self.config.direct.min_seen, 0.7 * seen_points):
             return  # this frame shows less than the keyframe still does
         pixels = find_corners(gray, depth, self.config.features)
         corners = np.column_stack([pixels, self._corner_camera.disparity(sample_depth(depth, pixels))])
@@ -295,7 +277,6 @@ class KeyframeTracker:
                 depth=depth,
                 corners=corners[np.isfinite(corners[:, 2])],
                 points=points,
-                descriptors=Descriptors(gray, depth),
                 motion=motion,
                 island=island,
                 first=measured is None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +28,15 @@ class Keyframe:
     depth: NDArray[np.float32]  # [H, W], usable depth only
     corners: Array  # [N, 3] observations of its corners
     points: Points  # for direct alignment
-    descriptors: Descriptors
     motion: Expected  # of its camera during the readout
     first: bool = False  # of its island
     island: int = 0  # keyframes of different islands were never seen to be connected
     sigma_m: float = 0.0  # of its position, relative to the first keyframe
+
+    @cached_property
+    def descriptors(self) -> Descriptors:
+        """Needed only once tracking has been lost."""
+        return Descriptors(self.gray, self.depth)
 
 
 @dataclass(frozen=True)

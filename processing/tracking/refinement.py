@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processing.tracking.alignment import RansacConfig, StereoCamera
-from processing.tracking.direct import DirectConfig, align, picture
+from processing.tracking.direct import DirectConfig, Picture, Points, align, picture
 from processing.tracking.keyframes import Keyframe, Measurement, assemble, relative_pose
 from processing.tracking.pose_graph import Edge, PoseGraphConfig, optimize, with_floor
 from processing.tracking.trajectory import Trajectory
@@ -25,13 +25,11 @@ Array = NDArray[np.float64]
 @dataclass(frozen=True)
 class RefinementConfig:
     partners: int = 5  # other keyframes that each one is aligned with
-    points: int = 4000  # of a keyframe that take part
     min_overlap: float = 0.3  # of its points must be expected in the partner's picture
     max_scale_change: float = 2.0
     max_view_angle_rad: float = 0.8
     max_correction_m: float = 0.03  # how far the rough trajectory may be off
     max_correction_rad: float = 0.04
-    coarse_blur_px: float = 3.0  # a blurred picture guides from further away
     optimism: float = 2.7  # motions of one keyframe share its errors: true sigmas are larger by this (simulated takes)
     graph: PoseGraphConfig = field(default_factory=PoseGraphConfig)
     min_matches: int = 15  # of descriptors, to join an island
@@ -77,50 +75,37 @@ def _position_sigma(measurement: Measurement, variance: float, config: PoseGraph
 def _align_all(
     keyframes: Sequence[Keyframe], camera: StereoCamera, direct: DirectConfig, config: RefinementConfig
 ) -> list[Edge]:
-    coarse = replace(direct, blur_px=config.coarse_blur_px, iterations=6, converged_px=0.1)
     points = [k.points.at_rest(k.motion.twist) for k in keyframes]
-    blurred = [picture(k.gray, k.depth, camera, coarse) for k in keyframes]
     edges = []
     for j, other in enumerate(keyframes):
         sources = _partners(j, points, keyframes, camera, config)
-        sharp = picture(other.gray, other.depth, camera, direct) if sources else None
-        for i in sources:
-            u, v = keyframes[i].points.pixels.T
-            levels = (
-                (blurred[i].gray[v, u], blurred[j], coarse),
-                (keyframes[i].points.gray, sharp, direct),
-            )
-            edge = _align(i, j, points[i], keyframes, levels, camera, config)
-            if edge is not None:
-                edges.append(edge)
+        seen = picture(other.gray, other.depth, camera, direct) if sources else None
+        found = (_align(i, j, points[i], keyframes, seen, camera, direct, config) for i in sources)
+        edges += [edge for edge in found if edge is not None]
     return edges
 
 
-def _align(i: int, j: int, points: Array, keyframes, levels, camera: StereoCamera, config) -> Edge | None:
-    own, other = keyframes[i], keyframes[j]
-    T_start = T = inverse(other.T_world_camera) @ own.T_world_camera
-    some = slice(None, None, max(1, len(points) // config.points))
-    for gray, seen, level in levels:
-        fit = align(points[some], gray[some], seen, camera, [T], level, lambda T: other.motion)
-        if fit is None:
-            return None
-        T = fit.T_camera_reference
-    correction = se3_log(inverse(T_start) @ T)
+def _align(i: int, j: int, points: Points, keyframes, seen: Picture, camera, direct, config) -> Edge | None:
+    T_start = inverse(keyframes[j].T_world_camera) @ keyframes[i].T_world_camera
+    fit = align(points, seen, camera, [T_start], direct, lambda T: keyframes[j].motion)
+    if fit is None:
+        return None
+    correction = se3_log(inverse(T_start) @ fit.T_camera_reference)
     if np.linalg.norm(correction[:3]) > config.max_correction_m:
         return None
     if np.linalg.norm(correction[3:]) > config.max_correction_rad:
         return None
-    return Edge(i, j, T, fit.information)
+    return Edge(i, j, fit.T_camera_reference, fit.information)
 
 
-def _partners(j: int, points: Sequence[Array], keyframes, camera: StereoCamera, config: RefinementConfig) -> list[int]:
+def _partners(j: int, points: Sequence[Points], keyframes, camera: StereoCamera, config: RefinementConfig) -> list[int]:
     """The keyframes whose points are best seen from keyframe j: many of them, from similar distance and angle."""
     own, lens = keyframes[j], camera.pinhole
     scores = []
     for i, other in enumerate(keyframes):
         if i in (j, j - 1) or other.island != own.island or len(points[i]) == 0:
             continue
-        sample = points[i][:: max(1, len(points[i]) // 200)]
+        sample = points[i].points[:: max(1, len(points[i]) // 200)]
         T_own_other = inverse(own.T_world_camera) @ other.T_world_camera
         seen = transform(T_own_other, sample)
         ahead = seen[:, 2] > 0.05
