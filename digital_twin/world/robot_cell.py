@@ -6,7 +6,9 @@ Contact and friction alone hold an object; nothing is ever attached or teleporte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import mujoco
@@ -105,6 +107,20 @@ class RobotCell:
         self.fingers = FingerDrive(FingerSettings())
         self._limit_grip_force()
         mujoco.mj_forward(self.model, self.data)
+
+    @contextmanager
+    def imagined(self) -> Iterator[None]:
+        """Whatever happens to the cell inside has not happened afterwards: for trying things out."""
+        names = ("data", "fingers", "sheet", "judge", "_q_target")
+        real = {name: getattr(self, name) for name in names}
+        try:
+            for name in names:
+                setattr(self, name, copy.copy(real[name]))
+            yield
+        finally:
+            for name in names:
+                setattr(self, name, real[name])
+            self._limit_grip_force()
 
     # --- time passes ---
 
