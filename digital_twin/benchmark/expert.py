@@ -91,13 +91,17 @@ class Expert:
         rest = values.copy()
         for k in np.argsort(-values)[: np.isfinite(values).sum()]:
             closing = self._closing(self._observer.views(ends[k]), ends[k], allowed)
-            if closing is None or grasped_by(self._cell, closing.T_base_fingertip, _FORCE_N, _LIFT_M):
+            if closing is None or self._holds(closing.T_base_fingertip):
                 return rest
             rest[k] = np.nan
         return values
 
     def _closing(self, view: Views, T_base_fingertip: Array, allowed: Allowed) -> Decision | None:
         return close_if_due(self._observer, view, T_base_fingertip, allowed, self._preset)
+
+    def _holds(self, T_base_fingertip: Array) -> bool:
+        """Whether closing there takes something, and does so also where the finishing move may end instead."""
+        return all(grasped_by(self._cell, T_base_fingertip @ miss, _FORCE_N, _LIFT_M) for miss in _MISSES)
 
     def _give_up(self, targets: Array, T_base_fingertip: Array) -> None:
         """Forget the nearest grasp; search anew, in the pile as it is now, when it was the last."""
@@ -106,11 +110,15 @@ class Expert:
         self._grasps = self._grasps or find_grasps(self._cell, self._rng)
 
     def _targets(self) -> Array:
-        """T_base_fingertip [G, 4, 4] of the grasps, where the objects are now."""
+        """T_base_fingertip [G, 4, 4] of the grasps, where the objects are now; far away those of what rolls about."""
         objects = self._cell.objects()
-        return np.stack([objects.get(g.object, _NOWHERE) @ g.T_object_fingertip for g in self._grasps])
+        still = {name: T for name, T in objects.items() if self._cell.object_speed(name) < _ROLLS_M_S}
+        known = still if any(g.object in still for g in self._grasps) else objects
+        return np.stack([known.get(g.object, _NOWHERE) @ g.T_object_fingertip for g in self._grasps])
 
 
 _AT_GRASP_M = 0.035
-_NOWHERE = pose(t=np.full(3, 1e3))  # of objects that have left the table
+_NOWHERE = pose(t=np.full(3, 1e3))
+_ROLLS_M_S = 0.02
+_MISSES = pose(t=np.array([[0.0, 0.0, 0.0], [0.0, 0.0, -0.005], [0.004, 0.0, 0.0], [-0.004, 0.0, 0.0]]))
 _FORCE_N, _LIFT_M = EpisodeConfig().force_n, EpisodeConfig().lift_height_m

@@ -183,6 +183,11 @@ class RobotCell:
             if -0.05 < self.data.xpos[body, 2] < 2.0 and abs(self.data.xpos[body, 0]) < _FAR_AWAY_M / 2
         }
 
+    def object_speed(self, name: str) -> float:
+        """Of the object's origin, m/s."""
+        dof = self.model.joint(name).dofadr[0]
+        return float(np.linalg.norm(self.data.qvel[dof : dof + 3]))
+
     def lifted_objects(self) -> list[str]:
         """Objects that hang between the pads; see :class:`LiftJudge`."""
         return self.judge.lifted(self.data)
