@@ -59,6 +59,7 @@ class Expert:
 
     def decide(self, T_base_fingertip: Array, allowed: Allowed) -> Decision:
         T = T_base_fingertip
+        self._forget([g for g in self._grasps if g.object not in self._cell.objects()])
         if not self._grasps:
             return Decision("stuck", T, "no grasp was verified in this scene")
         targets = self._targets()
@@ -80,7 +81,7 @@ class Expert:
             values = self._without_bad_ends(ends, values, allowed)
         chosen = int(np.nanargmax(values))
         if values[chosen] < min(best, -here):  # what leads to this grasp would close too soon
-            self._give_up(targets, T)
+            self._forget([self._grasps[int(np.argmin([funnel_cost(T[None], target[None])[0] for target in targets]))]])
         return Decision("move", moves[chosen], "nearest to a grasp", chosen, moves, values)
 
     def _without_bad_ends(self, ends: Array, values: NDArray[np.float32], allowed: Allowed) -> NDArray[np.float32]:
@@ -103,22 +104,23 @@ class Expert:
         """Whether closing there takes something, and does so also where the finishing move may end instead."""
         return all(grasped_by(self._cell, T_base_fingertip @ miss, _FORCE_N, _LIFT_M) for miss in _MISSES)
 
-    def _give_up(self, targets: Array, T_base_fingertip: Array) -> None:
-        """Forget the nearest grasp; search anew, in the pile as it is now, when it was the last."""
-        nearest = int(np.argmin([funnel_cost(T_base_fingertip[None], target[None])[0] for target in targets]))
-        del self._grasps[nearest]
-        self._grasps = self._grasps or find_grasps(self._cell, self._rng)
+    def _forget(self, grasps: list[VerifiedGrasp]) -> None:
+        """Do without these; search anew, in the pile as it is now, when there is no other."""
+        self._grasps = [g for g in self._grasps if g not in grasps] or find_grasps(self._cell, self._rng)
 
     def _targets(self) -> Array:
         """T_base_fingertip [G, 4, 4] of the grasps, where the objects are now; far away those of what rolls about."""
         objects = self._cell.objects()
-        still = {name: T for name, T in objects.items() if self._cell.object_speed(name) < _ROLLS_M_S}
-        known = still if any(g.object in still for g in self._grasps) else objects
-        return np.stack([known.get(g.object, _NOWHERE) @ g.T_object_fingertip for g in self._grasps])
+        rolling = {name for name in objects if self._cell.object_speed(name) > _ROLLS_M_S}
+        if all(g.object in rolling for g in self._grasps):
+            rolling = set()
+        return np.stack(
+            [(_FAR if g.object in rolling else objects[g.object]) @ g.T_object_fingertip for g in self._grasps]
+        )
 
 
 _AT_GRASP_M = 0.035
-_NOWHERE = pose(t=np.full(3, 1e3))
+_FAR = pose(t=np.full(3, 1e3))
 _ROLLS_M_S = 0.02
 _MISSES = pose(t=np.array([[0.0, 0.0, 0.0], [0.0, 0.0, -0.005], [0.004, 0.0, 0.0], [-0.004, 0.0, 0.0]]))
 _FORCE_N, _LIFT_M = EpisodeConfig().force_n, EpisodeConfig().lift_height_m

@@ -43,7 +43,7 @@ class GraspSearch:
     lift_m: float = 0.1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class VerifiedGrasp:
     """A fingertip pose at which, and beside which, closing and lifting took this object."""
 
@@ -206,7 +206,7 @@ def _go(cell: RobotCell, q: Array, T_base_fingertip: Array) -> Array:
     return q
 
 
-_SPEED_M_S = 0.2
+_SPEED_M_S = 0.1  # no faster than an episode lifts: what creeps out of the fingers does so in time
 
 
 def _direction(rng: np.random.Generator) -> Array:
