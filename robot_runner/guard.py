@@ -68,6 +68,15 @@ def allowed(candidates: Array, q: Array, limits: GuardLimits, opening_m: float =
     return np.array([not reason for reason in _examine(candidates, q, limits, opening_m).refusals], dtype=bool)
 
 
+def raised(T: Array, limits: GuardLimits, opening_m: float = MAX_OPENING_M) -> tuple[Array, Array]:
+    """Fingertip poses [N, 4, 4] lifted where the gripper would touch the table, and by how much [N] (0 where not)."""
+    deficit = limits.table_height_m + limits.table_clearance_m - _lowest(T, opening_m)
+    deficit = np.where(deficit > 1e-9, deficit, 0.0)
+    T = T.copy()
+    T[:, 2, 3] += np.minimum(deficit, limits.table_clip_m)
+    return T, deficit
+
+
 def check_joints(q_goal: Array, q: Array, limits: GuardLimits, opening_m: float = MAX_OPENING_M) -> Verdict:
     """Judge a move in joint space from q [6] to q_goal [6]: sampled every 0.1 rad or closer."""
     q_goal = np.asarray(q_goal, dtype=np.float64)
@@ -102,7 +111,7 @@ def _examine(T: Array, q: Array, limits: GuardLimits, opening_m: float) -> _Exam
     T_now = link_frames(limits.model, q)[6] @ limits.T_tool_fingertip
     T[~finite] = T_now
     T, shortened = _shorten(T_now, T, limits)
-    T, raised_m = _raise(T, limits, opening_m)
+    T, raised_m = raised(T, limits, opening_m)
     path, reached, jumped = _follow(T_now, T, q, limits)
     refusals = _path_reasons(path, limits, opening_m)
     workspace = _outside(T[:, :3, 3], limits)
@@ -148,15 +157,6 @@ def _shorten(T_now: Array, T: Array, limits: GuardLimits) -> tuple[Array, NDArra
     u = np.minimum(u, 1.0)
     R = T_now[:3, :3] @ so3_exp(u[:, None] * rotation)
     return pose(R, T_now[:3, 3] + u[:, None] * translation), u < 1.0
-
-
-def _raise(T: Array, limits: GuardLimits, opening_m: float) -> tuple[Array, Array]:
-    """Lift poses whose gripper would touch the table, and by how much [N] (0 where it would not)."""
-    deficit = limits.table_height_m + limits.table_clearance_m - _lowest(T, opening_m)
-    deficit = np.where(deficit > 1e-9, deficit, 0.0)
-    T = T.copy()
-    T[:, 2, 3] += np.minimum(deficit, limits.table_clip_m)
-    return T, deficit
 
 
 def _lowest(T_base_fingertip: Array, opening_m: float) -> Array:

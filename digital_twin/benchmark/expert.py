@@ -10,15 +10,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from digital_twin.benchmark.grasp_search import VerifiedGrasp, find_grasps
-from digital_twin.benchmark.workspace import scene_volume
+from digital_twin.benchmark.grasp_search import VerifiedGrasp, find_grasps, grasped_by
+from digital_twin.benchmark.workspace import guard_limits, scene_volume
 from digital_twin.world.robot_cell import RobotCell
 from grasp_policy.actions import FINE, ActionPreset, candidates, median_depth
 from grasp_policy.labels import funnel_cost
 from grasp_policy.observer import SceneObserver
 from grasp_policy.policy import Allowed, Decision
 from grasp_policy.q_policy import close_if_due
-from wildgrasp.geometry import Array, PinholeCamera
+from grasp_policy.scene.views import Views
+from robot_runner.episode_types import EpisodeConfig
+from robot_runner.guard import raised
+from wildgrasp.geometry import Array, PinholeCamera, pose
 
 
 class Expert:
@@ -37,7 +40,9 @@ class Expert:
         grasps: list[VerifiedGrasp] | None = None,
     ) -> None:
         self._cell, self._preset, self._closes_itself = cell, preset, closes_itself
+        self._rng = rng
         self._grasps = find_grasps(cell, rng) if grasps is None else grasps
+        self._limits = guard_limits(cell.settings.scene)
         self._observer = SceneObserver(scene_volume(cell.settings.scene))
 
     def reset(self) -> None:
@@ -54,31 +59,68 @@ class Expert:
 
     def decide(self, T_base_fingertip: Array, allowed: Allowed) -> Decision:
         T = T_base_fingertip
+        self._forget([g for g in self._grasps if g.object not in self._cell.objects()])
         if not self._grasps:
             return Decision("stuck", T, "no grasp was verified in this scene")
         targets = self._targets()
         here = float(funnel_cost(T[None], targets)[0])
         view = self._observer.views(T)
         if not self._closes_itself:
-            closing = close_if_due(self._observer, view, T, allowed, self._preset)
+            closing = self._closing(view, T, allowed)
             if closing is not None:
                 return closing
         moves = T @ candidates(median_depth(view), self._preset)
-        free = allowed(moves)
-        values = np.where(free, -funnel_cost(moves, targets), np.nan).astype(np.float32)
+        ends, _ = raised(moves, self._limits)
+        values = np.where(allowed(moves), -funnel_cost(ends, targets), np.nan).astype(np.float32)
         best = float(np.nanmax(values, initial=-np.inf))
         if self._closes_itself and here < _AT_GRASP_M and best <= -here:
             return Decision("close", T, "at the grasp", None, moves, values)
-        if not free.any():
+        if best == -np.inf:
             return Decision("stuck", T, "no candidate may be reached", None, moves, values)
+        if not self._closes_itself:
+            values = self._without_bad_ends(ends, values, allowed)
         chosen = int(np.nanargmax(values))
+        if values[chosen] < min(best, -here):  # what leads to this grasp would close too soon
+            self._forget([self._grasps[int(np.argmin([funnel_cost(T[None], target[None])[0] for target in targets]))]])
         return Decision("move", moves[chosen], "nearest to a grasp", chosen, moves, values)
 
+    def _without_bad_ends(self, ends: Array, values: NDArray[np.float32], allowed: Allowed) -> NDArray[np.float32]:
+        """Values [35] of which the largest does not lead to where the close rule would close on nothing that holds.
+
+        Candidates end at poses [35, 4, 4]. As they are given, if that is so of all.
+        """
+        rest = values.copy()
+        for k in np.argsort(-values)[: np.isfinite(values).sum()]:
+            closing = self._closing(self._observer.views(ends[k]), ends[k], allowed)
+            if closing is None or self._holds(closing.T_base_fingertip):
+                return rest
+            rest[k] = np.nan
+        return values
+
+    def _closing(self, view: Views, T_base_fingertip: Array, allowed: Allowed) -> Decision | None:
+        return close_if_due(self._observer, view, T_base_fingertip, allowed, self._preset)
+
+    def _holds(self, T_base_fingertip: Array) -> bool:
+        """Whether closing there takes something, and does so also where the finishing move may end instead."""
+        return all(grasped_by(self._cell, T_base_fingertip @ miss, _FORCE_N, _LIFT_M) for miss in _MISSES)
+
+    def _forget(self, grasps: list[VerifiedGrasp]) -> None:
+        """Do without these; search anew, in the pile as it is now, when there is no other."""
+        self._grasps = [g for g in self._grasps if g not in grasps] or find_grasps(self._cell, self._rng)
+
     def _targets(self) -> Array:
-        """T_base_fingertip [G, 4, 4] of the grasps, where the objects are now."""
+        """T_base_fingertip [G, 4, 4] of the grasps, where the objects are now; far away those of what rolls about."""
         objects = self._cell.objects()
-        known = [objects[g.object] @ g.T_object_fingertip for g in self._grasps if g.object in objects]
-        return np.stack(known or [g.T_base_fingertip for g in self._grasps])
+        rolling = {name for name in objects if self._cell.object_speed(name) > _ROLLS_M_S}
+        if all(g.object in rolling for g in self._grasps):
+            rolling = set()
+        return np.stack(
+            [(_FAR if g.object in rolling else objects[g.object]) @ g.T_object_fingertip for g in self._grasps]
+        )
 
 
 _AT_GRASP_M = 0.035
+_FAR = pose(t=np.full(3, 1e3))
+_ROLLS_M_S = 0.02
+_MISSES = pose(t=np.array([[0.0, 0.0, 0.0], [0.0, 0.0, -0.005], [0.004, 0.0, 0.0], [-0.004, 0.0, 0.0]]))
+_FORCE_N, _LIFT_M = EpisodeConfig().force_n, EpisodeConfig().lift_height_m

@@ -1,7 +1,7 @@
 """Grasps that work, found with knowledge that no policy has: surfaces by ray, then tried out in physics.
 
 Antipodal pairs of surface points are sampled by rays against the true objects; where an open gripper fits, the robot is
-put there, closes, lifts, and the cell's own judge decides. The cell is reset after every trial.
+put there, closes, lifts, and the cell's own judge decides. All of it is imagined: the cell stays as it is.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from digital_twin.world.cell_scene import T_WORLD_BASE
 from digital_twin.world.furniture import STATIC_GROUP
 from digital_twin.world.objects import OBJECT_GROUP
 from digital_twin.world.robot_cell import RobotCell
-from robot_runner.arm.kinematics import UR5, inverse_near
-from wildgrasp.geometry import Array, inverse, pose, so3_exp
+from robot_runner.arm.kinematics import UR5, forward, inverse_near
+from wildgrasp.geometry import Array, interpolate, inverse, pose, so3_exp
 from wildgrasp.rig import T_TOOL_FINGERTIP
 
 CYCLE_S = 0.008
@@ -43,7 +43,7 @@ class GraspSearch:
     lift_m: float = 0.1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class VerifiedGrasp:
     """A fingertip pose at which, and beside which, closing and lifting took this object."""
 
@@ -54,9 +54,22 @@ class VerifiedGrasp:
 
 
 def find_grasps(cell: RobotCell, rng: np.random.Generator, search: GraspSearch | None = None) -> list[VerifiedGrasp]:
-    """Verified grasps in the cell as it stands after its reset; leaves the cell reset."""
+    """Verified grasps in the cell as it stands, were the robot out of the way."""
     search = search or GraspSearch()
-    cell.reset()
+    with cell.imagined():
+        cell.place_robot(cell.settings.start_q)
+        return _find(cell, rng, search)
+
+
+def grasped_by(cell: RobotCell, T_base_fingertip: Array, force_n: float, lift_m: float) -> list[str]:
+    """Names of what would hang between the pads if the robot, from where it is, went straight to a pose [4, 4], closed
+    and lifted."""
+    with cell.imagined():
+        q = _go(cell, cell.q, T_base_fingertip)
+        return _close_and_lift(cell, q, T_base_fingertip, force_n, lift_m)
+
+
+def _find(cell: RobotCell, rng: np.random.Generator, search: GraspSearch) -> list[VerifiedGrasp]:
     objects = list(cell.objects())
     found: list[VerifiedGrasp] = []
     trials = 0
@@ -161,24 +174,39 @@ def _fits(cell: RobotCell, T_base_fingertip: Array, search: GraspSearch) -> Arra
 
 
 def _try_out(cell: RobotCell, q: Array, T_base_fingertip: Array, search: GraspSearch) -> list[str]:
-    """Close and lift at a pose near joint angles q; the names of what hangs between the pads. Leaves the cell reset."""
-    q, _ = inverse_near(UR5, T_base_fingertip @ _T_FINGERTIP_TOOL, q)
-    cell.place_robot(q)
-    cell.command_fingers(0.0, search.force_n)
+    """Names of what hangs between the pads after closing and lifting at a pose near joint angles q."""
+    with cell.imagined():
+        q, _ = inverse_near(UR5, T_base_fingertip @ _T_FINGERTIP_TOOL, q)
+        cell.place_robot(q)
+        return _close_and_lift(cell, q, T_base_fingertip, search.force_n, search.lift_m)
+
+
+def _close_and_lift(cell: RobotCell, q: Array, T_base_fingertip: Array, force_n: float, lift_m: float) -> list[str]:
+    cell.command_fingers(0.0, force_n)
     for _ in range(250):
         cell.step(q, CYCLE_S)
         if not cell.finger_state().busy:
             break
-    for height in np.linspace(0, search.lift_m, 60)[1:]:
-        T = T_base_fingertip.copy()
-        T[2, 3] += height
-        q, _ = inverse_near(UR5, T @ _T_FINGERTIP_TOOL, q)
-        cell.step(q, CYCLE_S)
+    cell.judge.reset()
+    cell.judge.watch(cell.data)
+    q = _go(cell, q, pose(t=np.array([0.0, 0.0, lift_m])) @ T_base_fingertip)
     for _ in range(25):
         cell.step(q, CYCLE_S)
-    lifted = cell.lifted_objects()
-    cell.reset()
-    return lifted
+    return cell.lifted_objects()
+
+
+def _go(cell: RobotCell, q: Array, T_base_fingertip: Array) -> Array:
+    """Move straight from joint angles q [6] to a pose [4, 4]; the joint angles there."""
+    T_start = forward(UR5, q) @ T_TOOL_FINGERTIP
+    distance_m = np.linalg.norm(T_base_fingertip[:3, 3] - T_start[:3, 3])
+    steps = max(20, int(np.ceil(distance_m / _SPEED_M_S / CYCLE_S)))
+    for u in np.linspace(0, 1, steps + 1)[1:]:
+        q, _ = inverse_near(UR5, interpolate(T_start, T_base_fingertip, u) @ _T_FINGERTIP_TOOL, q)
+        cell.step(q, CYCLE_S)
+    return q
+
+
+_SPEED_M_S = 0.1  # no faster than an episode lifts: what creeps out of the fingers does so in time
 
 
 def _direction(rng: np.random.Generator) -> Array:

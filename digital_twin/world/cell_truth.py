@@ -35,14 +35,14 @@ class LiftJudge:
         self._pads = pads
         self._gripper = gripper
         self._upright = upright
-        self._lowest = np.full(len(self._names), np.inf)
+        self.reset()
 
     def reset(self) -> None:
-        self._lowest[:] = np.inf
+        self._lowest = np.full(len(self._names), np.inf)
 
     def watch(self, data: mujoco.MjData) -> None:
         """Call once per control cycle."""
-        np.minimum(self._lowest, data.xipos[self._bodies, 2], out=self._lowest)
+        self._lowest = np.minimum(self._lowest, data.xipos[self._bodies, 2])
 
     def rise(self, data: mujoco.MjData) -> NDArray[np.float64]:
         """Height [n] in metres of each object above its lowest since the reset."""

@@ -6,7 +6,9 @@ Contact and friction alone hold an object; nothing is ever attached or teleporte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import mujoco
@@ -106,6 +108,20 @@ class RobotCell:
         self._limit_grip_force()
         mujoco.mj_forward(self.model, self.data)
 
+    @contextmanager
+    def imagined(self) -> Iterator[None]:
+        """Whatever happens to the cell inside has not happened afterwards: for trying things out."""
+        names = ("data", "fingers", "sheet", "judge", "_q_target")
+        real = {name: getattr(self, name) for name in names}
+        try:
+            for name in names:
+                setattr(self, name, copy.copy(real[name]))
+            yield
+        finally:
+            for name in names:
+                setattr(self, name, real[name])
+            self._limit_grip_force()
+
     # --- time passes ---
 
     def step(self, q_target: Array, dt: float) -> tuple[Array, Array]:
@@ -166,6 +182,11 @@ class RobotCell:
             for name, body in self.object_bodies.items()
             if -0.05 < self.data.xpos[body, 2] < 2.0 and abs(self.data.xpos[body, 0]) < _FAR_AWAY_M / 2
         }
+
+    def object_speed(self, name: str) -> float:
+        """Of the object's origin, m/s."""
+        dof = self.model.joint(name).dofadr[0]
+        return float(np.linalg.norm(self.data.qvel[dof : dof + 3]))
 
     def lifted_objects(self) -> list[str]:
         """Objects that hang between the pads; see :class:`LiftJudge`."""

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from digital_twin.benchmark.grasp_search import GraspSearch, find_grasps
+from digital_twin.benchmark.grasp_search import GraspSearch, find_grasps, grasped_by
 from digital_twin.world.cell_reality import Reality
 from digital_twin.world.robot_cell import CellSettings, RobotCell
+from wildgrasp.geometry import pose
 from wildgrasp.rig import MAX_OPENING_M
 
 
@@ -23,3 +24,14 @@ def test_finds_grasps_of_objects_and_leaves_the_cell_as_it_was():
 def test_finds_nothing_that_frictionless_pads_could_hold():
     cell = RobotCell(CellSettings(seed=1, reality=Reality(pad_friction=1e-5)))
     assert find_grasps(cell, np.random.default_rng(0), GraspSearch(max_trials=6)) == []
+
+
+def test_foresees_what_a_straight_move_closing_and_lifting_would_take():
+    cell = RobotCell(CellSettings(seed=1))
+    (grasp,) = find_grasps(cell, np.random.default_rng(0), GraspSearch(wanted=1))
+    above = grasp.T_base_fingertip @ pose(t=np.array([0.0, 0.0, -0.15]))
+    before = cell.data.qpos.copy()
+    cell.place_robot(cell.settings.start_q)
+    assert grasped_by(cell, above, 25.0, 0.1) == []
+    assert grasped_by(cell, grasp.T_base_fingertip, 1.0, 0.0) == []  # closed, but not lifted
+    assert np.array_equal(cell.data.qpos, before)

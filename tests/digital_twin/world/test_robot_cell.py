@@ -113,6 +113,31 @@ def test_fingers_close_on_nothing():
     assert state.width_m < 1e-3
 
 
+def test_what_is_imagined_has_not_happened():
+    cells = [cell_with_block() for _ in range(2)]
+    for cell in cells:
+        cell.command_fingers(0.05, 12.0)
+        hold(cell, np.array(START_Q), 0.1)
+    forces = cells[0].model.actuator_forcerange.copy()
+    with cells[0].imagined():
+        grasp_and_lift(cells[0])
+        assert cells[0].lifted_objects() == ["block"]
+    assert np.array_equal(cells[0].model.actuator_forcerange, forces)
+    for cell in cells:
+        hold(cell, np.array(START_Q), 1.0)
+    assert np.array_equal(cells[0].data.qpos, cells[1].data.qpos)
+    assert cells[0].finger_state() == cells[1].finger_state()
+    assert cells[0].lifted_objects() == []
+
+
+def test_the_speed_of_an_object_that_falls():
+    cell = cell_with_block()
+    assert cell.object_speed("block") < 1e-3
+    cell.data.qpos[cell.model.joint("block").qposadr[0] + 2] += 0.2
+    hold(cell, np.array(START_Q), 0.1)
+    assert cell.object_speed("block") == pytest.approx(0.981, rel=0.05)
+
+
 def test_reset_brings_everything_back():
     cell = cell_with_block()
     before = cell.objects()["block"]
