@@ -44,7 +44,7 @@ def test_the_expert_grasps_most_and_the_truth_agrees():
         assert not row.truth or (row.reason == "" and row.width_m > 0.004)
 
 
-@pytest.mark.parametrize(("seed", "number"), [(11, 13), (10, 4)], ids=["closes too soon", "an object rolls about"])
+@pytest.mark.parametrize(("seed", "number"), [(10, 1), (10, 4)], ids=["closes too soon", "an object rolls about"])
 def test_the_expert_takes_another_grasp_where_one_would_fail(seed, number):
     assert run_trial(Trial(seed, number), policy_maker("expert"))[0].truth
 
