@@ -17,8 +17,8 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from digital_twin.world.gripper_model import CAMERA, GRIPPER_GROUP
-from digital_twin.world.objects import OBJECT_GROUP
+from digital_twin.world.drawing_order import DrawingOrder
+from digital_twin.world.gripper_model import CAMERA
 from digital_twin.world.shutter import ShutterConfig, combine
 from digital_twin.world.stereo import StereoConfig, StereoNoise
 from wildgrasp.cameras.base import CameraInfo
@@ -80,10 +80,7 @@ class D415:
         self._scene = mujoco.MjvScene(model, maxgeom=2000)
         self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = self._config.shadows
         self._scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
-        self._layers = [_only(GRIPPER_GROUP), _only(OBJECT_GROUP), _all_but(GRIPPER_GROUP, OBJECT_GROUP)]
-        self._view = mujoco.MjvCamera()
-        self._view.type = mujoco.mjtCamera.mjCAMERA_FIXED
-        self._view.fixedcamid = model.camera(camera_name).id
+        self._order = DrawingOrder(model, camera_name, camera)
         self._rect = mujoco.MjrRect(0, 0, camera.width, camera.height)
 
     def render(self, data: mujoco.MjData) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
@@ -149,12 +146,7 @@ class D415:
 
     def _update(self, data: mujoco.MjData) -> None:
         self._gl.make_current()
-        # From front to back: what the gripper hides, a quarter of the picture, is never shaded.
-        first, *others = self._layers
-        everything, pert = mujoco.mjtCatBit.mjCAT_ALL, mujoco.MjvPerturb()
-        mujoco.mjv_updateScene(self._model, data, first, pert, self._view, everything, self._scene)
-        for layer in others:
-            mujoco.mjv_addGeoms(self._model, data, layer, pert, everything, self._scene)
+        self._order.fill(self._scene, data)
 
     def _metric(self, window_depth: NDArray[np.float32]) -> NDArray[np.float32]:
         """Metres from the depth buffer (reversed: 1 at the near plane, 0 at the far one)."""
@@ -178,21 +170,6 @@ class D415:
         shape = (self.intrinsics.height + 64, self.intrinsics.width + 64, 3)
         noise = self._rng.standard_normal(shape, np.float32) * self._config.color_sigma
         return np.clip(np.rint(noise + 128.0), 0, 255).astype(np.uint8)
-
-
-def _only(group: int) -> mujoco.MjvOption:
-    """Draw the geoms of one group."""
-    options = mujoco.MjvOption()
-    options.geomgroup[:] = 0
-    options.geomgroup[group] = 1
-    return options
-
-
-def _all_but(*groups: int) -> mujoco.MjvOption:
-    """Draw what is drawn by default, without some groups of geoms."""
-    options = mujoco.MjvOption()
-    options.geomgroup[list(groups)] = 0
-    return options
 
 
 def _offscreen_context(width: int, height: int) -> Any:
