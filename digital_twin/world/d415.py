@@ -14,11 +14,12 @@ from typing import Any
 
 import cv2
 import mujoco
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from digital_twin.world.gripper_model import CAMERA, GRIPPER_GROUP
-from digital_twin.world.objects import OBJECT_GROUP
+from digital_twin.world.drawing_order import DrawingOrder
+from digital_twin.world.gripper_model import CAMERA
 from digital_twin.world.shutter import ShutterConfig, combine
 from digital_twin.world.stereo import StereoConfig, StereoNoise
 from wildgrasp.cameras.base import CameraInfo
@@ -26,6 +27,7 @@ from wildgrasp.geometry import PinholeCamera
 
 DEPTH_SCALE = 1e-4  # metres per unit of raw depth
 FARTHEST_M = 6.5  # what fits into 16 bits
+_UNITS_PER_M, _FARTHEST = np.float32(1 / DEPTH_SCALE), np.float32(FARTHEST_M)
 
 
 @dataclass(frozen=True)
@@ -80,11 +82,12 @@ class D415:
         self._scene = mujoco.MjvScene(model, maxgeom=2000)
         self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = self._config.shadows
         self._scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
-        self._layers = [_only(GRIPPER_GROUP), _only(OBJECT_GROUP), _all_but(GRIPPER_GROUP, OBJECT_GROUP)]
-        self._view = mujoco.MjvCamera()
-        self._view.type = mujoco.mjtCamera.mjCAMERA_FIXED
-        self._view.fixedcamid = model.camera(camera_name).id
+        self._order = DrawingOrder(model, camera_name, camera)
         self._rect = mujoco.MjrRect(0, 0, camera.width, camera.height)
+        self._color = np.empty((camera.height, camera.width, 3), np.uint8)  # as OpenGL gives them: the last row first
+        self._window_depth = np.empty((camera.height, camera.width), np.float32)
+        planes = np.array([model.vis.map.znear, model.vis.map.zfar]) * model.stat.extent
+        self._clipping = tuple(planes.astype(np.float32))
 
     def render(self, data: mujoco.MjData) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
         """Colour [H, W, 3] RGB and raw depth [H, W] in units of ``DEPTH_SCALE`` (0 = none), as the sensor delivers
@@ -102,17 +105,14 @@ class D415:
         """What the sensor makes of an exact picture."""
         if self._stereo is not None:
             color, depth = self._expose(color), self._stereo.apply(depth)
-        raw = np.where(depth < FARTHEST_M, depth * np.float32(1 / DEPTH_SCALE) + np.float32(0.5), 0.0)
-        return color, raw.astype(np.uint16)
+        return color, _raw(depth)
 
     def exact(self, data: mujoco.MjData) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Colour as rendered [H, W, 3] and exact depth [H, W] in metres (0 where nothing is)."""
         self._update(data)
-        h, w = self.intrinsics.height, self.intrinsics.width
-        color, depth = np.empty((h, w, 3), np.uint8), np.empty((h, w), np.float32)
         mujoco.mjr_render(self._rect, self._scene, self._context)
-        mujoco.mjr_readPixels(color, depth, self._rect, self._context)
-        return cv2.flip(color, 0), self._metric(cv2.flip(depth, 0))
+        mujoco.mjr_readPixels(self._color, self._window_depth, self._rect, self._context)
+        return cv2.flip(self._color, 0), _metric(self._window_depth, *self._clipping)
 
     def geom_ids(self, data: mujoco.MjData) -> NDArray[np.int32]:
         """The geom that each pixel shows, [H, W]; -1 where none."""
@@ -149,19 +149,7 @@ class D415:
 
     def _update(self, data: mujoco.MjData) -> None:
         self._gl.make_current()
-        # From front to back: what the gripper hides, a quarter of the picture, is never shaded.
-        first, *others = self._layers
-        everything, pert = mujoco.mjtCatBit.mjCAT_ALL, mujoco.MjvPerturb()
-        mujoco.mjv_updateScene(self._model, data, first, pert, self._view, everything, self._scene)
-        for layer in others:
-            mujoco.mjv_addGeoms(self._model, data, layer, pert, everything, self._scene)
-
-    def _metric(self, window_depth: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Metres from the depth buffer (reversed: 1 at the near plane, 0 at the far one)."""
-        near = self._model.vis.map.znear * self._model.stat.extent
-        far = self._model.vis.map.zfar * self._model.stat.extent
-        depth = np.float32(near * far / (far - near)) / (window_depth + np.float32(near / (far - near)))
-        return np.where(window_depth > 0, depth, np.float32(0))
+        self._order.fill(self._scene, data)
 
     def _expose(self, color: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if self._config.blur_px > 0:
@@ -180,19 +168,28 @@ class D415:
         return np.clip(np.rint(noise + 128.0), 0, 255).astype(np.uint8)
 
 
-def _only(group: int) -> mujoco.MjvOption:
-    """Draw the geoms of one group."""
-    options = mujoco.MjvOption()
-    options.geomgroup[:] = 0
-    options.geomgroup[group] = 1
-    return options
+@numba.njit(cache=True, fastmath=True)
+def _metric(window_depth, near, far):
+    """Metres, the first row first, from the depth buffer (reversed: 1 at the near plane, 0 at the far one)."""
+    h, w = window_depth.shape
+    metric = np.empty((h, w), np.float32)
+    scale, shift = near * far / (far - near), near / (far - near)
+    for v in range(h):
+        row = window_depth[h - 1 - v]
+        for u in range(w):
+            metric[v, u] = scale / (row[u] + shift) if row[u] > np.float32(0) else np.float32(0)
+    return metric
 
 
-def _all_but(*groups: int) -> mujoco.MjvOption:
-    """Draw what is drawn by default, without some groups of geoms."""
-    options = mujoco.MjvOption()
-    options.geomgroup[list(groups)] = 0
-    return options
+@numba.njit(cache=True, fastmath=True)
+def _raw(depth):
+    """Units of ``DEPTH_SCALE``, 0 where they do not fit into 16 bits."""
+    raw = np.empty(depth.shape, np.uint16)
+    for v in range(depth.shape[0]):
+        for u in range(depth.shape[1]):
+            z = depth[v, u]
+            raw[v, u] = np.uint16(np.int32(z * _UNITS_PER_M + np.float32(0.5))) if z < _FARTHEST else np.uint16(0)
+    return raw
 
 
 def _offscreen_context(width: int, height: int) -> Any:

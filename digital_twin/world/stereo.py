@@ -53,7 +53,7 @@ class StereoNoise:
         field = self._rng.standard_normal(shape, np.float32)
         smooth = cv2.GaussianBlur(field, (0, 0), self.config.smoothing_px)
         self._disparity_noise = smooth * (self.config.disparity_sigma_px / smooth.std())
-        self._outline_u, self._outline_v = (self._wander(shape) for _ in range(2))
+        self._outline = self._wander(shape)
         self._luck = self._rng.random(shape, np.float32)
 
     def apply(self, depth: Depth) -> Depth:
@@ -61,63 +61,82 @@ class StereoNoise:
         c = self.config
         return _measure(
             np.ascontiguousarray(depth),
-            self._cut(self._disparity_noise),
-            self._cut(self._outline_u),
-            self._cut(self._outline_v),
-            self._cut(self._luck),
+            self._disparity_noise,
+            self._outline,
+            self._luck,
+            self._rng.integers(0, self._margin, (3, 2)),
             np.float32(self._camera.fx * c.baseline_m),
-            np.float32(self._camera.fx),
             np.float32(c.steps_per_px),
             np.float32(c.max_disparity_px),
             np.float32(c.occlusion_px),
-            np.float32(np.tan(np.deg2rad(c.steepest_deg))),
+            np.float32(2 * np.tan(np.deg2rad(c.steepest_deg)) / self._camera.fx),
             np.float32(c.speckle_fraction),
         )
 
-    def _wander(self, shape: tuple[int, int]) -> Depth:
-        """How far outlines are displaced: changes over about four pixels."""
-        coarse = self._rng.standard_normal((shape[0] // 4, shape[1] // 4), np.float32)
-        return cv2.resize(coarse * np.float32(self.config.outline_sigma_px), shape[::-1])
+    def _wander(self, shape: tuple[int, int]) -> NDArray[np.int32]:
+        """Where outlines are displaced to, in pixels of the padded picture: changes over about four pixels."""
+        coarse = self._rng.standard_normal((2, shape[0] // 4, shape[1] // 4), np.float32)
+        down, right = (cv2.resize(field * np.float32(self.config.outline_sigma_px), shape[::-1]) for field in coarse)
+        down, right = (np.clip(np.rint(field), -_PAD, _PAD).astype(np.int32) for field in (down, right))
+        return down * (self._camera.width + 2 * _PAD) + right
 
-    def _cut(self, field: Depth) -> Depth:
-        v, u = self._rng.integers(0, self._margin, 2)
-        return field[v : v + self._camera.height, u : u + self._camera.width]
+
+_PAD = 4  # pixels around a picture that repeat its edge: no outline is displaced farther
+_SAME_SURFACE = np.float32(0.05)  # neighbours whose depths differ by less, as a fraction
+_HALF, _NONE = np.float32(0.5), np.float32(0.0)  # everything in single precision
 
 
 @numba.njit(cache=True, fastmath=True)
-def _measure(z, noise, outline_u, outline_v, luck, fB, f, steps, longest, occlusion, steepest, speckle):
+def _measure(z, noise, outline, luck, corners, fB, steps, longest, occlusion, steepest, speckle):
+    """``corners`` [3, 2]: row and column of the noise fields that belong to the picture's first pixel."""
     h, w = z.shape
     out = np.zeros((h, w), np.float32)
-    disparity = np.zeros(w, np.float32)
-    second_view = np.zeros(w, np.float32)  # nearest disparity seen by each pixel of the other camera
+    disparities = _padded_disparity(z, fB)
+    seen_at = np.empty(w, np.int32)  # the other camera's pixel
+    second_view = np.empty(w, np.float32)  # nearest disparity seen by each pixel of the other camera
     for v in range(h):
+        first = (v + _PAD) * (w + 2 * _PAD) + _PAD
+        row, disparity = z[v], disparities[first : first + w]
+        noise_row = noise[corners[0, 0] + v, corners[0, 1] : corners[0, 1] + w]
+        outline_row = outline[corners[1, 0] + v, corners[1, 1] : corners[1, 1] + w]
+        luck_row = luck[corners[2, 0] + v, corners[2, 1] : corners[2, 1] + w]
         for u in range(w):
-            disparity[u] = fB / z[v, u] if z[v, u] > 0.0 else 0.0
-            second_view[u] = 0.0
-        last = 0
+            seen_at[u] = np.int32(np.floor(np.float32(u) - disparity[u] + _HALF))
+            second_view[u] = _NONE
+        last = np.int32(0)
         for u in range(w):
-            x = int(np.floor(u - disparity[u] + 0.5))
+            x = seen_at[u]
             # A surface that the other camera sees less slanted covers more pixels there: fill between neighbours.
-            smooth = u > 0 and abs(z[v, u] - z[v, u - 1]) < 0.05 * z[v, u]
-            for covered in range(min(last + 1, x) if smooth else x, x + 1):
-                if 0 <= covered < w and disparity[u] > second_view[covered]:
-                    second_view[covered] = disparity[u]
+            smooth = u > 0 and abs(row[u] - row[u - 1]) < _SAME_SURFACE * row[u]
+            for covered in range(max(0, min(last + 1, x) if smooth else x), x + 1):
+                second_view[covered] = max(second_view[covered], disparity[u])
             last = x
         for u in range(w):
-            d = disparity[u]
-            x = int(np.floor(u - d + 0.5))
-            if d == 0.0 or x < 0 or d < second_view[x] - occlusion or luck[v, u] < speckle:
+            d, x = disparity[u], seen_at[u]
+            matched = disparities[first + u + outline_row[u]]
+            if d == _NONE or matched == _NONE or x < 0 or d < second_view[x] - occlusion or luck_row[u] < speckle:
                 continue
-            left, right = z[v, max(u - 1, 0)], z[v, min(u + 1, w - 1)]
-            near = min(left, right)
+            left, right = row[max(u - 1, 0)], row[min(u + 1, w - 1)]
+            near, step = min(left, right), abs(right - left)
             # On a depth step the slope is no slope: it is an outline, and those are handled by their jitter.
-            if near > 0.0 and abs(right - left) < 0.05 * near and abs(right - left) * f > 2.0 * steepest * z[v, u]:
+            if near > _NONE and step < _SAME_SURFACE * near and step > steepest * row[u]:
                 continue
-            su = min(max(int(u + outline_u[v, u] + 0.5), 0), w - 1)
-            sv = min(max(int(v + outline_v[v, u] + 0.5), 0), h - 1)
-            if z[sv, su] <= 0.0:
-                continue
-            measured = np.floor((fB / z[sv, su] + noise[v, u]) * steps + 0.5) / steps
-            if 0.0 < measured < longest:
+            measured = np.floor((matched + noise_row[u]) * steps + _HALF) / steps
+            if _NONE < measured < longest:
                 out[v, u] = fB / measured
     return out
+
+
+@numba.njit(cache=True, fastmath=True)
+def _padded_disparity(z, fB):
+    """fB / z, 0 where there is none, with its edges repeated ``_PAD`` times, row after row."""
+    h, w = z.shape
+    padded = np.empty((h + 2 * _PAD, w + 2 * _PAD), np.float32)
+    for v in range(h):
+        row = padded[v + _PAD]
+        for u in range(w):
+            row[u + _PAD] = fB / z[v, u] if z[v, u] > _NONE else _NONE
+        row[:_PAD], row[w + _PAD :] = row[_PAD], row[w + _PAD - 1]
+    for k in range(_PAD):
+        padded[k], padded[h + _PAD + k] = padded[_PAD], padded[h + _PAD - 1]
+    return padded.ravel()
