@@ -209,7 +209,7 @@ def _print(rows: list[Row], methods: Iterable[str], strides: Iterable[int]) -> N
             own = [r for r in rows if r.method == method and r.stride == stride]
             s = _summary(own)
             told = (f"{s[k]:.2f}" if k in s else "–" for k in ("sigma_ratio", "within_2_sigma"))
-            lost, ms = f"{s['lost_frames']} of {s['frames']}", f"{s['ms_per_frame']:.0f}"
+            lost, ms = f"{s['lost_frames']}/{s['frames']}", f"{s['ms_per_frame']:.0f}"
             total.add_row(method, str(stride), _ate(own), f"{s['rpe_mm']:.2f}", lost, ms, *told)
     for scene in dict.fromkeys(r.scene for r in rows):
         for stride in strides:
@@ -222,7 +222,7 @@ def _print(rows: list[Row], methods: Iterable[str], strides: Iterable[int]) -> N
 def _new_table(title: str, *headings: str) -> Table:
     table = Table(title=title)
     for heading in headings:
-        table.add_column(heading, justify="left" if heading == headings[0] else "right")
+        table.add_column(heading, justify="left" if heading == headings[0] else "right", no_wrap=True)
     return table
 
 

@@ -23,12 +23,12 @@ Make = Callable[[PinholeCamera], Tracker]
 
 def peers(vocabulary: Path | None = None) -> tuple[dict[str, Make], dict[str, str]]:
     """The peers that can run here by name, and why others cannot. ``vocabulary``: ORB-SLAM3's."""
-    found: dict[str, Make] = {"paper": PaperTracker, "opencv rgb-d odometry": OpenCVOdometry}
+    found: dict[str, Make] = {"paper": PaperTracker, "opencv": OpenCVOdometry}
     missing: dict[str, str] = {}
     if importlib.util.find_spec("open3d") is not None:
-        found["open3d hybrid odometry"] = Open3DOdometry
+        found["open3d"] = Open3DOdometry
     else:
-        missing["open3d hybrid odometry"] = "open3d is not installed (pip install 'wildgrasp[bench]')"
+        missing["open3d"] = "open3d is not installed (pip install 'wildgrasp[bench]')"
     if importlib.util.find_spec("pyorbslam3") is None:
         missing["orb-slam3"] = "pyorbslam3 is not installed (pip install 'wildgrasp[bench]')"
     elif vocabulary is None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from digital_twin.world.cell_meshes import MeshLibrary, load_meshes
 
 
 def read_meshes(objects: Path, scale: float, console: Console) -> MeshLibrary:
     """Read the meshes here first: decomposing new ones takes seconds each, and the workers then find the pieces."""
-    with Progress(console=console, transient=True) as progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("reading meshes")
         return load_meshes(objects, scale, progress=lambda done, of: progress.update(task, completed=done, total=of))
 
