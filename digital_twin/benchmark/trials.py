@@ -226,13 +226,14 @@ class _Watcher:
     def __init__(self, cell: RobotCell, disturb: OnEvent, forward_to: OnEvent) -> None:
         self._cell, self._disturb, self._forward_to = cell, disturb, forward_to
         self.lifted = False
-        self.held_before_lift = False
+        self.held_before_lift = self.gripped_fixed = False
         self.object = ""
 
     def __call__(self, event: EpisodeEvent) -> None:
         self._disturb(event)
         if event.state is State.LIFT:
             self.held_before_lift = self._cell.finger_state().grip_detected
+            self.gripped_fixed = self._cell.grips_fixed()
         if event.state is State.CHECK:
             names = self._cell.lifted_objects()
             self.lifted = bool(names)
@@ -247,5 +248,7 @@ def _reason(outcome: str, told: str, watcher: _Watcher) -> str:
     if outcome in ("empty", "dropped"):
         if watcher.lifted:
             return "held, but too thin for the width check"
+        if watcher.gripped_fixed:
+            return "gripped what stands fixed"
         return "slipped on lift" if watcher.held_before_lift else "missed"
     return told if outcome == "fault" else outcome

@@ -65,3 +65,17 @@ class LiftJudge:
                 elif other_body not in self._gripper | self._free and other not in self._upright:
                     supported.add(body)
         return [name for body, name in candidates.items() if len(touched[body]) == 2 and body not in supported]
+
+    def grips_fixed(self, data: mujoco.MjData) -> bool:
+        """Whether a pad presses, across the fingers, against something that stands fixed, such as a bin's wall."""
+        left, right = data.geom_xpos[list(self._pads)]
+        closing = (right - left) / np.linalg.norm(right - left)
+        across = np.abs(data.contact.frame[: data.ncon, :3] @ closing) > _ACROSS
+        for pair in data.contact.geom[: data.ncon][across]:
+            for geom, other in (pair, pair[::-1]):
+                if geom in self._pads and self._model.geom_bodyid[other] not in self._gripper | self._free:
+                    return True
+        return False
+
+
+_ACROSS = 0.7  # cosine: pads that scrape along a table press against it the other way

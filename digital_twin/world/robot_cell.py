@@ -192,6 +192,10 @@ class RobotCell:
         """Objects that hang between the pads; see :class:`LiftJudge`."""
         return self.judge.lifted(self.data)
 
+    def grips_fixed(self) -> bool:
+        """Whether the pads press against something that stands fixed; see :class:`LiftJudge`."""
+        return self.judge.grips_fixed(self.data)
+
     def nearest_object(self) -> str | None:
         """The object whose centre is nearest to the fingertips; None when none is left."""
         tip = self.data.xpos[self._gripper_body]

@@ -44,11 +44,6 @@ def test_the_expert_grasps_most_and_the_truth_agrees():
         assert not row.truth or (row.reason == "" and row.width_m > 0.004)
 
 
-@pytest.mark.parametrize(("seed", "number"), [(10, 1), (10, 4)], ids=["closes too soon", "an object rolls about"])
-def test_the_expert_takes_another_grasp_where_one_would_fail(seed, number):
-    assert run_trial(Trial(seed, number), policy_maker("expert"))[0].truth
-
-
 def test_who_never_closes_gets_nothing():
     row = run_trial(Trial(0, pile=FEW), lambda cell, rng: Wanderer())[0]
     assert (row.outcome, row.success, row.truth, row.steps) == ("out of steps", False, False, 40)

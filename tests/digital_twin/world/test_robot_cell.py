@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
+import mujoco
 import numpy as np
 import pytest
 
 from digital_twin.world.cell_piles import CellScene
 from digital_twin.world.cell_reality import RANGES, Reality, sample_reality
 from digital_twin.world.cell_scene import T_WORLD_BASE
-from digital_twin.world.objects import HouseholdObject, add_object
+from digital_twin.world.objects import HouseholdObject, add_object, quaternion
 from digital_twin.world.robot_cell import START_Q, CellSettings, RobotCell
 from digital_twin.world.scene import build_scene
 from digital_twin.world.shapes import Part, Shape
@@ -93,6 +94,30 @@ def test_a_block_squeezed_but_still_on_the_table_is_not_lifted():
     hold(cell, at, 1.2)
     assert cell.finger_state().grip_detected
     assert cell.lifted_objects() == []
+
+
+def test_who_grips_what_stands_fixed():
+    """The same closing, on a block that is loose, and on one that is a part of the furniture."""
+    gripped = []
+    for fixed in (False, True):
+        scene = build_scene(3, n_objects=0)
+        T = pose(np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]), np.array([0.0, 0.0, 0.021]))
+        if fixed:
+            scene.spec.worldbody.add_geom(
+                type=mujoco.mjtGeom.mjGEOM_BOX, size=[0.015, 0.03, 0.02], pos=T[:3, 3], quat=quaternion(T)
+            )
+        else:
+            add_object(scene.spec, BLOCK, "block", T)
+        cell = RobotCell(CellSettings(), CellScene(scene.spec, {} if fixed else {"block": "block"}))
+        assert not cell.grips_fixed()
+        at = joints_above_block(0.012, joints_above_block(0.12, np.array(START_Q)))
+        travel(cell, joints_above_block(0.12, at), 1.5)
+        travel(cell, at, 1.0)
+        cell.command_fingers(0.0, 25.0)
+        hold(cell, at, 1.2)
+        assert cell.finger_state().grip_detected
+        gripped.append(cell.grips_fixed())
+    assert gripped == [False, True]
 
 
 def test_a_block_let_go_is_not_lifted():
