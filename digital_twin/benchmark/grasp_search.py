@@ -11,11 +11,13 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
+from digital_twin.benchmark.workspace import guard_limits
 from digital_twin.world.cell_scene import T_WORLD_BASE
 from digital_twin.world.furniture import STATIC_GROUP
 from digital_twin.world.objects import OBJECT_GROUP
 from digital_twin.world.robot_cell import RobotCell
 from robot_runner.arm.kinematics import UR5, forward, inverse_near
+from robot_runner.guard import check_joints, raised
 from wildgrasp.geometry import Array, interpolate, inverse, pose, so3_exp
 from wildgrasp.rig import T_TOOL_FINGERTIP
 
@@ -149,10 +151,14 @@ def _approach(closing: Array, into: Array, rng: np.random.Generator, max_tilt: f
 
 
 def _deepest(cell: RobotCell, T_base_contact: Array, search: GraspSearch) -> tuple[Array, Array] | None:
-    """Joint angles and T_base_fingertip of the deepest grasp about the contact points where the open gripper fits."""
+    """Joint angles and T_base_fingertip of the deepest grasp about the contact points where the open gripper fits, and
+    to which the guard lets it."""
+    limits = guard_limits(cell.settings.scene)
     for overreach in search.overreach_m:
-        T = T_base_contact @ pose(t=np.array([0, 0, overreach]))
+        (T,), _ = raised((T_base_contact @ pose(t=np.array([0, 0, overreach])))[None], limits)
         q = _fits(cell, T, search)
+        if q is not None and check_joints(q, q, limits).kind == "refuse":
+            q = None
         if q is not None:
             return q, T
     return None

@@ -41,6 +41,7 @@ def guard_limits(scene: SceneName = "tabletop") -> GuardLimits:
             workspace_upper=WALL_UPPER,
             table_height_m=TABLE_HEIGHT_IN_BASE_M,
             keep_out=(_WALL,),
+            keep_out_clearance_m=0.004,  # flat: what is straight between two poses in front of it stays in front of it
         )
     return GuardLimits(
         workspace_lower=WORKSPACE_LOWER,
