@@ -17,7 +17,7 @@ from digital_twin.world.furniture import STATIC_GROUP
 from digital_twin.world.objects import OBJECT_GROUP
 from digital_twin.world.robot_cell import RobotCell
 from robot_runner.arm.kinematics import UR5, forward, inverse_near
-from robot_runner.guard import check_joints, raised
+from robot_runner.guard import check
 from wildgrasp.geometry import Array, interpolate, inverse, pose, so3_exp
 from wildgrasp.rig import T_TOOL_FINGERTIP
 
@@ -152,14 +152,12 @@ def _approach(closing: Array, into: Array, rng: np.random.Generator, max_tilt: f
 
 def _deepest(cell: RobotCell, T_base_contact: Array, search: GraspSearch) -> tuple[Array, Array] | None:
     """Joint angles and T_base_fingertip of the deepest grasp about the contact points where the open gripper fits, and
-    to which the guard lets it."""
+    which the guard does not refuse."""
     limits = guard_limits(cell.settings.scene)
     for overreach in search.overreach_m:
-        (T,), _ = raised((T_base_contact @ pose(t=np.array([0, 0, overreach])))[None], limits)
+        T = T_base_contact @ pose(t=np.array([0, 0, overreach]))
         q = _fits(cell, T, search)
-        if q is not None and check_joints(q, q, limits).kind == "refuse":
-            q = None
-        if q is not None:
+        if q is not None and check(T, q, limits).kind != "refuse":
             return q, T
     return None
 

@@ -33,7 +33,8 @@ _ZERO, _HALF, _ONE = np.float32(0.0), np.float32(0.5), np.float32(1.0)
 _BLOCK = np.float32(BLOCK)
 _BITS = np.uint32(BRICK_BITS)
 _LEAPS, _SAMPLES_TOGETHER = 8, 3  # after which few rays are still under way
-_MARGIN = np.float32(2.001)  # hits keep two voxels from the far faces, one from the near ones: for the gradient
+_NEAR, _FAR = np.float32(1.001), np.float32(2.001)  # voxels that hits keep from a volume's faces: for the gradient
+_ROUNDING = np.float32(1e-6)  # of the distance of the camera: by so much float32 may misplace a sample
 _SHORTEST, _LONGEST = np.float32(0.5), np.float32(1.5)  # steps near a surface; a longer one could cross a thin part
 _CAUTION = np.float32(0.8)  # of the distance that a voxel promises: it was measured along another ray
 
@@ -113,15 +114,18 @@ def cast_rays(
     bands = (height + ROWS_PER_PIECE - 1) // ROWS_PER_PIECE
     rays = np.empty((10, width), np.float32)
     columns, active = np.empty(width, np.uint32), np.empty((2, width + 1), np.uint32)
-    ends = np.empty(3, np.float32)
-    for axis in range(3):
-        ends[axis] = np.float32(shape[axis]) - _MARGIN
+    starts, ends = np.empty(3, np.float32), np.empty(3, np.float32)
     step = _CAUTION * truncation / np.float32(FREE)
     for piece in range(start, views * bands, stride):
         n, band = piece // bands, piece % bands
+        for axis in range(3):
+            slack = _ROUNDING * abs(origins[n, axis])
+            starts[axis], ends[axis] = _NEAR + slack, np.float32(shape[axis]) - _FAR - slack
         for v in range(band * ROWS_PER_PIECE, min((band + 1) * ROWS_PER_PIECE, height)):
             tile = v // VIEW_TILE
-            count = _start_rays(rays, columns, R[n], origins[n], K, v, width, nearest[n, tile], farthest[n, tile], ends)
+            count = _start_rays(
+                rays, columns, R[n], origins[n], K, v, width, nearest[n, tile], farthest[n, tile], starts, ends
+            )
             _leap(rays, count, leaps, origins[n])
             _seek_together(rays, count, tsdf, offsets, step, origins[n])
             _seek(rays, count, active, tsdf, offsets, leaps, step, origins[n])
@@ -151,7 +155,7 @@ def cast_rays(
 
 
 @njit(**COMPUTE)
-def _start_rays(rays, columns, axes, origin, K, v, width, nearest, farthest, ends):
+def _start_rays(rays, columns, axes, origin, K, v, width, nearest, farthest, starts, ends):
     """Set up the rays of image row v that meet the volume, side by side, with their ``columns``; returns how many."""
     count = 0
     ry = (np.float32(v) - K[3]) / K[1]
@@ -164,9 +168,9 @@ def _start_rays(rays, columns, axes, origin, K, v, width, nearest, farthest, end
         z = (axes[2, 0] * rx + axes[2, 1] * ry + axes[2, 2]) * inv_length
         tile = u // VIEW_TILE
         s, end = max(nearest[tile], _NEAREST) * length, farthest[tile] * length
-        s, end = _clip(origin[0], x, ends[0], s, end)
-        s, end = _clip(origin[1], y, ends[1], s, end)
-        s, end = _clip(origin[2], z, ends[2], s, end)
+        s, end = _clip(origin[0], x, starts[0], ends[0], s, end)
+        s, end = _clip(origin[1], y, starts[1], ends[1], s, end)
+        s, end = _clip(origin[2], z, starts[2], ends[2], s, end)
         rays[_RX, count], rays[_RY, count], rays[_RZ, count], rays[_COS, count] = x, y, z, inv_length
         rays[_LEAP, count] = _ONE / max(abs(x), max(abs(y), abs(z)))
         rays[_S, count], rays[_END, count], rays[_OUTSIDE, count] = s, end, s
@@ -177,10 +181,10 @@ def _start_rays(rays, columns, axes, origin, K, v, width, nearest, farthest, end
 
 
 @njit(inline="always", **COMPUTE)
-def _clip(o, r, end_of_axis, s, end):
-    """Part of [s, end] in which 1 ≤ o + s r ≤ end_of_axis; a ray along the faces counts as meeting them far away."""
+def _clip(o, r, first, last, s, end):
+    """Part of [s, end] in which first ≤ o + s r ≤ last; a ray along the faces counts as meeting them far away."""
     r = r if abs(r) > np.float32(1e-9) else np.float32(1e-9)
-    a, b = (_ONE - o) / r, (end_of_axis - o) / r
+    a, b = (first - o) / r, (last - o) / r
     return max(s, min(a, b)), min(end, max(a, b))
 
 

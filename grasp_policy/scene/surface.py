@@ -109,6 +109,9 @@ def faces(cells: NDArray[np.int32], quanta: NDArray[np.int16]) -> NDArray[np.int
     return np.concatenate(triangles).astype(np.int32)
 
 
+_FAR = 3  # a vertex may lie on its cell's far side, and its gradient reaches two voxels farther
+
+
 @njit(inline="always", **COMPUTE)
 def _crossed(tsdf, offsets, i, j, k):
     """Whether the surface crosses an observed cell."""
@@ -123,9 +126,9 @@ def _crossed(tsdf, offsets, i, j, k):
 def _count(tsdf, offsets, blocks, shape, counts):
     for m in range(len(blocks)):
         i0, j0, k0 = blocks[m, 0] * BLOCK, blocks[m, 1] * BLOCK, blocks[m, 2] * BLOCK
-        for i in range(max(i0, 1), min(i0 + BLOCK, shape[0] - 2)):
-            for j in range(max(j0, 1), min(j0 + BLOCK, shape[1] - 2)):
-                for k in range(max(k0, 1), min(k0 + BLOCK, shape[2] - 2)):
+        for i in range(max(i0, 1), min(i0 + BLOCK, shape[0] - _FAR)):
+            for j in range(max(j0, 1), min(j0 + BLOCK, shape[1] - _FAR)):
+                for k in range(max(k0, 1), min(k0 + BLOCK, shape[2] - _FAR)):
                     counts[m + 1] += _crossed(tsdf, offsets, i, j, k)
 
 
@@ -135,9 +138,9 @@ def _fill(tsdf, colors, offsets, blocks, shape, starts, positions, normals, vert
     for m in range(len(blocks)):
         n = starts[m]
         i0, j0, k0 = blocks[m, 0] * BLOCK, blocks[m, 1] * BLOCK, blocks[m, 2] * BLOCK
-        for i in range(max(i0, 1), min(i0 + BLOCK, shape[0] - 2)):
-            for j in range(max(j0, 1), min(j0 + BLOCK, shape[1] - 2)):
-                for k in range(max(k0, 1), min(k0 + BLOCK, shape[2] - 2)):
+        for i in range(max(i0, 1), min(i0 + BLOCK, shape[0] - _FAR)):
+            for j in range(max(j0, 1), min(j0 + BLOCK, shape[1] - _FAR)):
+                for k in range(max(k0, 1), min(k0 + BLOCK, shape[2] - _FAR)):
                     if not _crossed(tsdf, offsets, i, j, k):
                         continue
                     x, y, z = _mean_crossing(tsdf, offsets, i, j, k)

@@ -17,7 +17,7 @@ from grasp_policy.scene.voxels import BLOCK, FREE, UNSEEN
 _FREE, _UNSEEN = int(FREE), int(UNSEEN)
 _NEAREST_Z_M = 0.02  # voxels closer to the image plane than this are not updated
 _NOTHING = -1e9  # quanta: no observation of this voxel
-_NEAREST, _MARGIN = 2.0, 2.001  # rays start in front of the camera's centre; hits keep off the volume's faces
+_NEAREST, _NEAR, _FAR = 2.0, 1.001, 2.001  # rays start in front of the camera's centre; hits keep off the faces
 _SHORTEST, _LONGEST, _CAUTION = 0.5, 1.5, 0.8  # steps near a surface
 
 
@@ -100,9 +100,9 @@ def cast(voxels: Voxels, leap_grid: Tensor, rays: Rays, truncation: float) -> tu
 
     A ray counts under the conditions that ``raycast`` names.
     """
-    ends = torch.tensor(voxels.shape, device=rays.origin.device) - _MARGIN
+    ends = torch.tensor(voxels.shape, device=rays.origin.device) - _FAR
     along = torch.where(rays.direction.abs() > 1e-9, rays.direction, 1e-9)
-    a, b = (1 - rays.origin) / along, (ends - rays.origin) / along
+    a, b = (_NEAR - rays.origin) / along, (ends - rays.origin) / along
     start = torch.minimum(a, b).amax(1).maximum(_NEAREST / rays.cos)
     end = torch.maximum(a, b).amin(1)
     rays_that_hit, bracket = _march(voxels, leap_grid, rays, start, end, _CAUTION * truncation / _FREE)

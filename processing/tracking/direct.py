@@ -234,6 +234,8 @@ def _descend(
         if np.linalg.cond(H[:6, :6]) > 1e12:  # a picture without any texture or depth
             return None
         step = -np.linalg.solve(H, normal[:PARAMETERS, PARAMETERS] + prior @ (state - mean))
+        if not np.isfinite(step).all():
+            return None
         T = se3_exp(step[:6]) @ T
         state[6:] += step[6:]
         if tolerance == 1.0 and np.abs(step[:6] * pixels_per_unit).max() < converged_px:
