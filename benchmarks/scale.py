@@ -33,9 +33,9 @@ from rich.table import Table
 
 from benchmarks.twin_takes import takes
 from processing.pipeline import ProcessConfig
-from processing.scale.local_pool import LocalPool, do_task
+from processing.scale.local_pool import LocalPool
 from processing.scale.scheduler import process_all
-from processing.scale.tasks import Task, find_tasks
+from processing.scale.tasks import Task, do_task, find_tasks
 from wildgrasp.sessions.session import Session
 from wildgrasp.sessions.writer import SessionWriter
 
@@ -128,7 +128,7 @@ def _process(tasks: list[Task], workers: int, kills: int = 0) -> int:
     """Number of tasks that were done though their worker was killed."""
     again: set[Task] = set()
     done = 0
-    pool = LocalPool(workers, ProcessConfig(), Path("unused"))
+    pool = LocalPool(workers, do_task, ProcessConfig(), Path("unused"))
     for update in process_all(tasks, pool):
         if update.kind == "progress" and len(again) < kills and update.task not in again:
             os.kill(pool.process_of(update.task), signal.SIGKILL)

@@ -13,10 +13,10 @@ from processing.accuracy import accuracy_table
 from processing.overview import overview_table, write_overview
 from processing.pipeline import ProcessConfig, ProcessReport
 from processing.scale.bar import ProgressView
-from processing.scale.local_pool import LocalPool, do_task
+from processing.scale.local_pool import LocalPool
 from processing.scale.pool import Pool
 from processing.scale.scheduler import process_all
-from processing.scale.tasks import Task, default_scratch, find_tasks
+from processing.scale.tasks import Task, default_scratch, do_task, find_tasks
 
 _DEFAULT = ProcessConfig()
 
@@ -76,7 +76,7 @@ def process(
 
 def _pool(workers: int, ray: str | None, config: ProcessConfig, scratch: Path) -> Pool:
     if ray is None:
-        return LocalPool(workers, config, scratch)
+        return LocalPool(workers, do_task, config, scratch)
     from processing.scale.ray_pool import RayPool
 
     return RayPool(ray, do_task, config, scratch)

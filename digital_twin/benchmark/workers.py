@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from digital_twin.benchmark.policies import policy_maker
 from digital_twin.benchmark.results import EpisodeRow
 from digital_twin.benchmark.trials import Trial, run_trial
-from processing.scale.pool import News
-from processing.scale.scheduler import process_all
-from wildgrasp.errors import UserError
-from wildgrasp.one_core import ONE_THREAD, environment
+from processing.scale.local_pool import LocalPool
+from processing.scale.pool import News, Task, news_of
+from processing.scale.scheduler import reports_of
 
 
 @dataclass(frozen=True)
-class Job:
+class Job(Task):
     """One scene for one policy; with ``session``, it is recorded there."""
 
     trial: Trial
@@ -25,10 +23,8 @@ class Job:
     weights: Path | None = None
     session: Path | None = None
 
-    @property
-    def bytes(self) -> int:
-        """How much there is to do: alike for all."""
-        return 0
+    def __str__(self) -> str:
+        return f"Episode {self.trial.number} of seed {self.trial.seed}"
 
 
 def run_job(job: Job) -> list[EpisodeRow]:
@@ -38,33 +34,22 @@ def run_job(job: Job) -> list[EpisodeRow]:
 def run_jobs(jobs: list[Job], workers: int, ray: str | None = None) -> Iterator[list[EpisodeRow]]:
     """The rows of each scene, in the order in which they are done.
 
-    ``ray`` is the address of a cluster to run them on; without it, they run here. Raises UserError when the cluster
-    cannot be joined, or when a scene could not be run there.
+    ``ray`` is the address of a cluster to run them on; without it, they run here. A scene whose process dies is run
+    again. Raises UserError when the cluster cannot be joined, or when a scene could not be run in several tries.
     """
     if ray is not None:
         return _on_cluster(jobs, ray)
     if workers <= 1 or len(jobs) <= 1:
         return map(run_job, jobs)
-    return _in_processes(jobs, workers)
-
-
-def _in_processes(jobs: list[Job], workers: int) -> Iterator[list[EpisodeRow]]:
-    with environment(ONE_THREAD), multiprocessing.get_context("spawn").Pool(min(workers, len(jobs))) as pool:
-        yield from pool.imap_unordered(run_job, jobs)
+    return reports_of(jobs, LocalPool(workers, do_job))
 
 
 def _on_cluster(jobs: list[Job], address: str) -> Iterator[list[EpisodeRow]]:
     from processing.scale.ray_pool import RayPool
 
-    for update in process_all(jobs, RayPool(address, _do_job)):
-        if update.kind == "set aside":
-            raise UserError(f"Episode {update.task.trial.number} could not be run on the cluster: {update.reason}")
-        if update.kind == "done":
-            yield update.report
+    return reports_of(jobs, RayPool(address, do_job))
 
 
-def _do_job(job: Job) -> News:
-    try:
-        return News(job, "done", report=run_job(job))
-    except UserError as error:
-        return News(job, "failed", reason=str(error))
+def do_job(job: Job, send: Callable[[News], None] = lambda news: None) -> News:
+    """A job as a pool does it; it has nothing to tell until it is done."""
+    return news_of(job, lambda: run_job(job))

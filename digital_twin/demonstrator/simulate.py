@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import gc
-import multiprocessing
 import os
-import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -23,6 +21,10 @@ from digital_twin.world.gripper_model import GripperModelConfig
 from digital_twin.world.homes import HOMES, HomeName, HomeSettings
 from digital_twin.world.objects import Family
 from digital_twin.world.shutter import ShutterConfig
+from processing.scale.local_pool import LocalPool
+from processing.scale.pool import News, Task, news_of
+from processing.scale.scheduler import reports_of
+from wildgrasp.one_core import ONE_THREAD
 
 
 @dataclass(frozen=True)
@@ -99,18 +101,19 @@ def record_attempts(out: Path, config: SimulateConfig, workers: int = 1) -> Iter
 
 
 def record_takes(out: Path, config: SimulateConfig, takes: Sequence[int], workers: int = 1) -> Iterator[TakeSummary]:
-    """Record what is missing of numbered takes into ``out``, yielding each when it is done."""
+    """Record what is missing of numbered takes into ``out``, yielding each when it is done.
+
+    With several workers, a take whose process dies is begun anew. Raises UserError when one could not be recorded in
+    several tries.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    missing = [k for k in takes if not take_folder(out, config.seed, k).is_dir()]
+    missing = [_Take(out, config, k) for k in takes if not take_folder(out, config.seed, k).is_dir()]
     # llvmpipe draws on the caller's thread: a thread of its own costs a twentieth of a picture and gains nothing here.
     os.environ.setdefault("LP_NUM_THREADS", "0")
     if workers <= 1 or len(missing) <= 1:
-        for take in missing:
-            yield _record((out, config, take))
-        return
-    # Fresh processes: an OpenGL context does not survive a fork. Interrupts are the parent's to handle.
-    with multiprocessing.get_context("spawn").Pool(min(workers, len(missing)), _ignore_interrupts) as pool:
-        yield from pool.imap_unordered(_record, [(out, config, take) for take in missing])
+        return map(_record, missing)
+    variables = ONE_THREAD | {"LP_NUM_THREADS": os.environ["LP_NUM_THREADS"]}
+    return reports_of(missing, LocalPool(workers, _do, variables=variables))
 
 
 def attempts_there(out: Path, seed: int) -> int:
@@ -119,11 +122,22 @@ def attempts_there(out: Path, seed: int) -> int:
     return sum(len(load_truth(truth_path(take))["attempt_outcome"]) for take in takes)
 
 
-def _record(job: tuple[Path, SimulateConfig, int]) -> TakeSummary:
+@dataclass(frozen=True)
+class _Take(Task):
+    """A take to be recorded, by any process."""
+
+    out: Path
+    config: SimulateConfig
+    number: int
+
+    def __str__(self) -> str:
+        return take_folder(self.out, self.config.seed, self.number).name
+
+
+def _record(take: _Take) -> TakeSummary:
     gc.freeze()  # what is there by now stays: else the collector walks through every library again and again
-    out, config, take = job
-    return record_take(take_folder(out, config.seed, take), take_config(config, take))
+    return record_take(take_folder(take.out, take.config.seed, take.number), take_config(take.config, take.number))
 
 
-def _ignore_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _do(take: _Take, send: Callable[[News], None]) -> News:
+    return news_of(take, lambda: _record(take))

@@ -1,6 +1,6 @@
-"""Tasks on this machine: a few processes that live on, so that a session does not pay for starting one.
+"""Tasks on this machine: a few processes that live on, so that a task does not pay for starting one.
 
-A session that crashes its process costs only itself: another process takes its place.
+A task that crashes its process costs only itself: another process takes its place.
 """
 
 from __future__ import annotations
@@ -8,29 +8,23 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
-import time
-import traceback
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from pathlib import Path
+from typing import Any
 
-from processing.pipeline import ProcessConfig
-from processing.scale.pool import News
-from processing.scale.tasks import Task, run_task
-from wildgrasp.errors import UserError
+from processing.scale.pool import News, Task
 from wildgrasp.one_core import ONE_THREAD, environment
-
-PROGRESS_EVERY_S = 0.2
 
 
 class _Worker:
     """A process that does one task after another."""
 
-    def __init__(self, config: ProcessConfig, scratch: Path) -> None:
-        context = multiprocessing.get_context("spawn")
+    def __init__(self, do: Callable[..., News], shared: tuple[Any, ...], variables: Mapping[str, str]) -> None:
+        context = multiprocessing.get_context("spawn")  # an OpenGL context does not survive a fork
         self.connection, theirs = context.Pipe()
-        self.process: BaseProcess = context.Process(target=_work, args=(theirs, config, scratch), daemon=True)
-        with environment(ONE_THREAD):
+        self.process: BaseProcess = context.Process(target=_work, args=(theirs, do, shared), daemon=True)
+        with environment(variables):
             self.process.start()
         theirs.close()
         self.task: Task | None = None
@@ -42,10 +36,16 @@ class _Worker:
 
 
 class LocalPool:
-    """Up to ``workers`` processes, one task at a time each."""
+    """Up to ``workers`` processes, one task at a time each.
 
-    def __init__(self, workers: int, config: ProcessConfig, scratch: Path) -> None:
-        self._size, self._config, self._scratch = max(workers, 1), config, scratch
+    A process does ``do(task, *shared, send=…)``, which tells by its News what came of it, and by what it sends how it
+    goes on. ``variables`` are those of its environment.
+    """
+
+    def __init__(
+        self, workers: int, do: Callable[..., News], *shared: Any, variables: Mapping[str, str] = ONE_THREAD
+    ) -> None:
+        self._size, self._do, self._shared, self._variables = max(workers, 1), do, shared, variables
         self._workers: list[_Worker] = []
 
     def free(self) -> int:
@@ -54,7 +54,7 @@ class LocalPool:
     def start(self, task: Task) -> None:
         worker = next((w for w in self._workers if w.task is None), None)
         if worker is None:
-            worker = _Worker(self._config, self._scratch)
+            worker = _Worker(self._do, self._shared, self._variables)
             self._workers.append(worker)
         worker.task = task
         with contextlib.suppress(OSError):  # it died while idle: wait() tells
@@ -93,29 +93,10 @@ def _how_it_ended(code: int | None) -> str:
     return f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with code {code}"
 
 
-def _work(connection: Connection, config: ProcessConfig, scratch: Path) -> None:
+def _work(connection: Connection, do: Callable[..., News], shared: tuple[Any, ...]) -> None:
     """Do what is asked for until the parent hangs up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             task: Task = connection.recv()
-            connection.send(do_task(task, config, scratch, connection.send))
-
-
-def do_task(task: Task, config: ProcessConfig, scratch: Path, send=lambda news: None) -> News:
-    """Do a task; whatever happens becomes news. ``send`` is told how it goes on, a few times a second."""
-    told = 0.0
-
-    def tell(step: str, fraction: float) -> None:
-        nonlocal told
-        now = time.monotonic()
-        if now - told > PROGRESS_EVERY_S:
-            told = now
-            send(News(task, "progress", step, fraction))
-
-    try:
-        return News(task, "done", report=run_task(task, config, scratch, tell))
-    except UserError as error:
-        return News(task, "failed", reason=str(error))
-    except Exception:
-        return News(task, "failed", reason=f"a bug in processing:\n{traceback.format_exc()}")
+            connection.send(do(task, *shared, send=connection.send))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
+
+from wildgrasp.errors import UserError
 
 
 class Task(Protocol):
@@ -11,8 +15,8 @@ class Task(Protocol):
 
     @property
     def bytes(self) -> int:
-        """How much there is to do, against other tasks."""
-        ...
+        """How much there is to do, against other tasks; alike for all unless it says otherwise."""
+        return 0
 
 
 @dataclass(frozen=True)
@@ -45,3 +49,13 @@ class Pool(Protocol):
     def close(self) -> None:
         """End what runs. What it had finished is kept in its session."""
         ...
+
+
+def news_of(task: Task, do: Callable[[], Any]) -> News:
+    """What came of a task; whatever happens becomes news."""
+    try:
+        return News(task, "done", report=do())
+    except UserError as error:
+        return News(task, "failed", reason=str(error))
+    except Exception:
+        return News(task, "failed", reason=f"a bug:\n{traceback.format_exc()}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from processing.scale.pool import Pool, Task
+from wildgrasp.errors import UserError
 
 ATTEMPTS = 3  # a task whose process or node died so many times is poison
 
@@ -56,3 +57,12 @@ def process_all(tasks: Sequence[Task], pool: Pool) -> Iterator[Update]:
                         yield Update(news.task, "set aside", reason=reason)
     finally:
         pool.close()
+
+
+def reports_of(tasks: Sequence[Task], pool: Pool) -> Iterator[Any]:
+    """What came of all tasks, as it comes. Raises UserError, with the reason, when one of them had to be set aside."""
+    for update in process_all(tasks, pool):
+        if update.kind == "set aside":
+            raise UserError(f"{update.task} could not be done: {update.reason}")
+        if update.kind == "done":
+            yield update.report

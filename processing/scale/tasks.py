@@ -8,11 +8,13 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from processing.pipeline import ProcessConfig, ProcessReport, pipeline_steps, process_session
+from processing.scale.pool import News, news_of
 from processing.scale.s3 import SCHEME, Prefix, Store, sha256
 from processing.scale.s3_session import (
     FETCHED,
@@ -29,6 +31,7 @@ from processing.steps import Progress, fingerprint
 from wildgrasp.errors import SessionError
 from wildgrasp.sessions.layout import BLOB_FOLDER, DERIVED_BLOB, INDEX_FILES, INDEX_NAME, chunks
 
+_PROGRESS_EVERY_S = 0.2
 _SAFE_NAME = re.compile(r"\w[\w .:+@=,-]*")  # a folder of a bucket may be called anything; a folder here may not
 
 
@@ -64,6 +67,20 @@ def find_tasks(places: Sequence[str], out: str | None = None) -> list[Task]:
     if len({t.target for t in tasks}) < len(tasks):
         raise SessionError(f"Two sessions have the same name and would go to one place in {out}. Do one at a time.")
     return tasks
+
+
+def do_task(task: Task, config: ProcessConfig, scratch: Path, send: Callable[[News], None] = lambda news: None) -> News:
+    """Do a task; whatever happens becomes news. ``send`` is told how it goes on, a few times a second."""
+    told = 0.0
+
+    def tell(step: str, fraction: float) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told > _PROGRESS_EVERY_S:
+            told = now
+            send(News(task, "progress", step, fraction))
+
+    return news_of(task, lambda: run_task(task, config, scratch, tell))
 
 
 def run_task(task: Task, config: ProcessConfig, scratch: Path, tell: Progress) -> ProcessReport:

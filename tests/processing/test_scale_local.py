@@ -18,7 +18,7 @@ from processing.pipeline import ProcessConfig
 from processing.scale.local_pool import LocalPool
 from processing.scale.pool import News
 from processing.scale.scheduler import ATTEMPTS, process_all
-from processing.scale.tasks import Task, find_tasks
+from processing.scale.tasks import Task, do_task, find_tasks
 from wildgrasp.errors import SessionError
 from wildgrasp.sessions.session import Session
 
@@ -93,7 +93,7 @@ def test_a_caller_who_stops_ends_what_runs():
 def test_a_killed_worker_costs_nobody_anything_but_time(tmp_path, clip):
     """SIGKILL in mid-session: that session is done again by another process, and no other one is."""
     write_sessions(tmp_path, clip, {"a": 14, "b": 12, "c": 10})
-    pool = LocalPool(1, ProcessConfig(), tmp_path / "scratch")
+    pool = LocalPool(1, do_task, ProcessConfig(), tmp_path / "scratch")
     kinds: dict[str, list[str]] = {"a": [], "b": [], "c": []}
     for update in process_all(find_tasks([str(tmp_path)]), pool):
         if update.kind == "progress" and update.task.name == "b" and "again" not in kinds["b"]:

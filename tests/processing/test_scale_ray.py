@@ -11,9 +11,8 @@ import pytest
 from small_sessions import cut_in_half, write_sessions
 
 from processing.pipeline import ProcessConfig
-from processing.scale.local_pool import do_task
 from processing.scale.scheduler import process_all
-from processing.scale.tasks import find_tasks
+from processing.scale.tasks import do_task, find_tasks
 from wildgrasp.errors import UserError
 from wildgrasp.sessions.session import Session
 

@@ -1,6 +1,7 @@
 """The bench is honest: the expert succeeds, who never closes gets nothing, and a seed decides everything."""
 
 import json
+import multiprocessing
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -12,10 +13,12 @@ from digital_twin.benchmark.evaluation import EvaluationPlan, evaluate_plan
 from digital_twin.benchmark.policies import policy_maker
 from digital_twin.benchmark.results import EpisodeRow
 from digital_twin.benchmark.trials import Trial, run_trial
+from digital_twin.benchmark.workers import Job, run_jobs
 from digital_twin.benchmark.workspace import guard_limits, start_joints
 from digital_twin.world.cell_piles import PileSettings
 from grasp_policy.policy import Decision
 from robot_runner.guard import check_joints
+from wildgrasp.errors import UserError
 from wildgrasp.geometry import pose
 
 FEW = PileSettings(objects=(2, 3))
@@ -121,6 +124,22 @@ def test_files_that_a_plan_names_are_kept_with_its_rows(tmp_path, monkeypatch):
 def rows_without_times(evaluation):
     rows = json.loads(json.dumps(evaluation.to_json()))["episodes"]
     return [{k: v for k, v in row.items() if k not in ("wall_seconds", "ms")} for row in rows]
+
+
+def test_a_killed_worker_costs_no_episode():
+    jobs = [Job(Trial(0, number, pile=FEW), "straight-down") for number in range(3)]
+    rows = run_jobs(jobs, workers=2)
+    done = [next(rows)]
+    for process in multiprocessing.active_children():
+        process.kill()
+    done += list(rows)
+    assert sorted(row.number for some in done for row in some) == [0, 1, 2]
+
+
+def test_an_episode_that_cannot_be_run_is_named():
+    jobs = [Job(Trial(4, number, pile=FEW), "nowhere.safetensors") for number in range(2)]
+    with pytest.raises(UserError, match=r"Episode [01] of seed 4 could not be done: .*nowhere"):
+        list(run_jobs(jobs, workers=2))
 
 
 def test_neither_workers_nor_a_cluster_change_the_result():
