@@ -104,8 +104,8 @@ def pipeline_steps(config: ProcessConfig) -> list[Step]:
 
     return [
         Step("attempts", "5", config.attempts, (), run_attempts),
-        Step("masks", "9", masks, ("attempts",), run_masks),
-        Step("tracking", "5", tracking, ("attempts", "masks"), run_tracking),
+        Step("masks", "10", masks, ("attempts",), run_masks),
+        Step("tracking", "6", tracking, ("attempts", "masks"), run_tracking),
         Step("grasps", "3", config.masks, ("attempts", "masks", "tracking"), run_grasps),
         Step("report", "3", None, ("attempts", "masks", "tracking", "grasps"), lambda session, tell: _page(session)),
     ]

@@ -56,6 +56,8 @@ class KeyframeConfig:
     renew_beyond_rotation_rad: float = 0.26
     renew_beyond_motion: float = 0.12  # travelled, as a fraction of the points' median depth
     usual_agreement: float = 0.9  # of the frame before's; below, a direct alignment may have ended elsewhere
+    usual_surprise: float = 6.0  # standard deviations of the motion during the readout; beyond, too
+    other_turns_rad: float = float(np.deg2rad(3.0))  # from the prediction: where a doubtful alignment is tried again
     doubtful_agreement: float = 0.7  # below, it surely has
     renew_first_after: int = 2  # frames: how a first keyframe moved is known least
     bridge_frames: int = 5  # so many frames without measurement are predicted, more are lost
@@ -165,16 +167,27 @@ class KeyframeTracker:
         starts = [start, inverse(self._T_keyframe_camera)] if index == self._current else [start]
         fit = self._align(keyframe, seen, starts)
         limits = self.config.keyframes
-        if fit is None or not fit.agreement >= limits.usual_agreement * self._agreement:
+        if self._is_doubtful(fit, keyframe):
             by_corners = self._fit_corners(keyframe, gray, start)
-            other = None if by_corners is None else self._align(keyframe, seen, [by_corners])
+            turned = pose(so3_exp(limits.other_turns_rad * np.concatenate([np.eye(3), -np.eye(3)]))) @ start
+            tries = [list(turned)] if by_corners is None else [[by_corners], list(turned)]
+            fits = [fit, *(self._align(keyframe, seen, starts) for starts in tries)]
             # Corners bridge what prediction cannot, but may be on a thing that moves: the whole surface decides.
-            fit = max((f for f in (fit, other) if f is not None), key=lambda f: f.seen * f.agreement, default=None)
+            fit = max((f for f in fits if f is not None), key=lambda f: f.seen * f.agreement, default=None)
         if fit is None or fit.agreement < limits.doubtful_agreement * self._agreement:
             return None
         self._agreement = fit.agreement
         fraction = fit.seen / len(keyframe.points)
         return Measurement(index, inverse(fit.T_camera_reference), fit.information, fraction, fit.rolled)
+
+    def _is_doubtful(self, fit: DirectFit | None, keyframe: Keyframe) -> bool:
+        """Whether an alignment may have ended elsewhere: less agrees with it than in the frame before, or the camera
+        would have moved during the readout as it hardly can."""
+        limits = self.config.keyframes
+        if fit is None or not fit.agreement >= limits.usual_agreement * self._agreement:
+            return True
+        expected = self._expected_motion(keyframe, fit.T_camera_reference)
+        return bool(np.any(np.abs(fit.rolled.twist - expected.twist) > limits.usual_surprise * expected.sigma))
 
     def _align(self, keyframe: Keyframe, seen: Picture, starts: list[Array]) -> DirectFit | None:
         at_rest, expect = keyframe.points.at_rest(keyframe.motion.twist), partial(self._expected_motion, keyframe)

@@ -9,8 +9,10 @@ import pytest
 from rendered_clip import handheld_path, render, tabletop, texture
 
 from processing.accuracy import compare
+from processing.tracking.direct import UNKNOWN, DirectFit
 from processing.tracking.keyframe_tracker import KeyframeTracker, TrackerConfig
 from processing.tracking.trajectory import View, verdict_of
+from wildgrasp.geometry import inverse, pose, rotation_angle, so3_exp
 
 RAW = TrackerConfig(refinement=None)
 
@@ -108,6 +110,52 @@ def test_no_frames_no_trajectory(clip):
     result = KeyframeTracker(clip.camera).track([])
     assert len(result.T_world_camera) == 0
     assert result.verdict == "lost: the clip has no frames"
+
+
+def test_an_alignment_is_doubted_that_agrees_less_than_usual_or_moves_the_camera_as_it_hardly_can(clip):
+    """A plain surface that was seen during a turn looks almost right where one turns back: the readout tells."""
+    tracker = KeyframeTracker(clip.camera, RAW, readout_s=0.016)
+    for view in views(clip, 4):
+        tracker.register_frame(view)
+    keyframe, T = tracker.keyframes[tracker._current], inverse(tracker._T_keyframe_camera)
+    expected = tracker._expected_motion(keyframe, T)
+
+    def fit(agreement, surprise):
+        rolled = replace(UNKNOWN, twist=expected.twist + surprise * expected.sigma * np.array([0, 0, 0, 0, 0, 1]))
+        return DirectFit(T, rolled, np.eye(6), 1000, agreement * tracker._agreement)
+
+    assert tracker._is_doubtful(None, keyframe)
+    assert not tracker._is_doubtful(fit(1.0, 0.0), keyframe)
+    assert not tracker._is_doubtful(fit(0.95, -4.0), keyframe)
+    assert tracker._is_doubtful(fit(0.85, 0.0), keyframe)
+    assert tracker._is_doubtful(fit(1.0, -8.0), keyframe)
+
+
+@pytest.mark.parametrize("turn_deg", [-2.5, 2.5])
+def test_a_doubtful_alignment_is_tried_again_from_turns_about_the_prediction(clip, monkeypatch, turn_deg):
+    """Where corners tell nothing and the prediction is worthless, the turned start that agrees most is taken."""
+    tracker = KeyframeTracker(clip.camera, RAW)
+    frames = views(clip, 3)
+    tracker.register_frame(frames[0])
+    tracker.register_frame(frames[1])
+    right, tried = tracker._align, []
+
+    def only_near_the_truth(keyframe, seen, starts):
+        """As if valleys were narrow: a start more than a degree off finds nothing."""
+        T = inverse(clip.T_world_camera[2]) @ clip.T_world_camera[keyframe.frame]
+        near = [s for s in starts if rotation_angle((inverse(T) @ s)[:3, :3]) < np.deg2rad(1.0)]
+        tried.append(len(starts))
+        return right(keyframe, seen, near)
+
+    monkeypatch.setattr(tracker, "_align", only_near_the_truth)
+    monkeypatch.setattr(tracker, "_fit_corners", lambda *_: None)
+    true_motion = inverse(clip.T_world_camera[0]) @ clip.T_world_camera[2]
+    off = pose(so3_exp(np.deg2rad(turn_deg) * np.array([0.0, 1.0, 0.0])))
+    tracker._T_keyframe_camera, tracker._velocity = true_motion @ off, np.zeros(6)
+    measured = tracker.register_frame(frames[2])
+    assert tried == [2, 6]
+    error = inverse(true_motion) @ measured.T_keyframe_camera
+    assert 1e3 * np.linalg.norm(error[:3, 3]) < 0.5
 
 
 def test_what_moves_with_the_camera_must_be_masked_and_masking_it_suffices(clip):
