@@ -242,10 +242,15 @@ def checked_images(
     return np.ascontiguousarray(color), np.ascontiguousarray(depth, np.float32), ignore
 
 
+_FARTHEST_M = 10_000.0  # beyond, float32 cannot tell voxels apart
+
+
 def checked_poses(T: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Poses as [N, 4, 4]. Raises ValueError when one is not a finite rigid motion."""
+    """Poses as [N, 4, 4]. Raises ValueError when one is not a rigid motion, or farther away than kernels can count."""
     poses = np.asarray(T, np.float64).reshape(-1, 4, 4)
     R = poses[:, :3, :3]
     if not np.all(np.isfinite(poses)) or np.abs(R @ R.transpose(0, 2, 1) - np.eye(3)).max(initial=0.0) > 1e-3:
         raise ValueError("A camera pose is not a finite rigid motion.")
+    if np.abs(poses[:, :3, 3]).max(initial=0.0) > _FARTHEST_M:
+        raise ValueError(f"A camera pose is no rigid motion within {_FARTHEST_M:.0f} m of the world's origin.")
     return poses

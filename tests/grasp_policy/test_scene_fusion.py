@@ -161,7 +161,13 @@ def test_what_a_pose_that_jumps_leaves_behind_is_gone_where_one_looks_again():
 
 
 @pytest.mark.parametrize(
-    "T", [np.full((4, 4), np.nan), np.diag([2.0, 2.0, 2.0, 1.0]), pose(t=np.array([np.inf, 0.0, 0.0]))]
+    "T",
+    [
+        np.full((4, 4), np.nan),
+        np.diag([2.0, 2.0, 2.0, 1.0]),
+        pose(t=np.array([np.inf, 0.0, 0.0])),
+        pose(t=np.array([0.0, 0.0, 1e8])),
+    ],
 )
 def test_a_pose_that_is_no_rigid_motion_is_refused_and_nothing_changes(T):
     scene = fused([observe(ABOVE)])
