@@ -119,7 +119,7 @@ def connected_arm(arm: UrArm, config: EpisodeConfig) -> Iterator[Finding]:
     yield Finding("arm", Verdict.GOOD, f"{arm.model}: control program runs, watchdog is armed")
     settings = arm.settings()
     T_flange_tcp = inverse(forward(config.guard.model, settings.q)) @ settings.T_base_tcp
-    x, y, z = T_flange_tcp[:3, 3] * 1e3
+    x, y, z = np.round(T_flange_tcp[:3, 3] * 1e3) + 0.0  # no "-0"
     expected_mm = config.guard.T_tool_fingertip[2, 3] * 1e3
     right = abs(z - expected_mm) < 30 and max(abs(x), abs(y)) < 30
     mend = f"set it to (0, 0, {expected_mm:.0f}) mm at the pendant: its own speed and force limits count from there"
