@@ -119,11 +119,11 @@ def connected_arm(arm: UrArm, config: EpisodeConfig) -> Iterator[Finding]:
     yield Finding("arm", Verdict.GOOD, f"{arm.model}: control program runs, watchdog is armed")
     settings = arm.settings()
     T_flange_tcp = inverse(forward(config.guard.model, settings.q)) @ settings.T_base_tcp
-    x, y, z = np.round(T_flange_tcp[:3, 3] * 1e3) + 0.0  # no "-0"
+    x, y, z = T_flange_tcp[:3, 3] * 1e3
     expected_mm = config.guard.T_tool_fingertip[2, 3] * 1e3
     right = abs(z - expected_mm) < 30 and max(abs(x), abs(y)) < 30
     mend = f"set it to (0, 0, {expected_mm:.0f}) mm at the pendant: its own speed and force limits count from there"
-    tcp = Finding("TCP", Verdict.GOOD if right else Verdict.NOTE, f"({x:.0f}, {y:.0f}, {z:.0f}) mm from the flange")
+    tcp = Finding("TCP", Verdict.GOOD if right else Verdict.NOTE, f"({x:z.0f}, {y:z.0f}, {z:z.0f}) mm from the flange")
     yield tcp if right else Finding(tcp.name, tcp.verdict, tcp.found, mend)
     light = settings.payload_kg < _LIGHT_KG
     mend = "set it at the pendant or give --payload: a wrong one makes protective stops" if light else ""

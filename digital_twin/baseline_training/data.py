@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from digital_twin.baseline_training.ggcnn_data import pictures
 from digital_twin.baseline_training.labelled_scenes import labelled_scene
 from digital_twin.baseline_training.vgn_data import volumes
 from processing.scale.local_pool import LocalPool
-from processing.scale.pool import News, Task, news_of
+from processing.scale.pool import Task, news_of
 from processing.scale.scheduler import reports_of
 
 # Evaluations draw their scenes' seeds below 2³¹ from their own; these, of the training family, stay small.
@@ -35,7 +35,7 @@ def make_scenes(folder: Path, count: int, workers: int = 1) -> Iterator[Path]:
     scenes = [_Scene(folder, seed) for seed in missing]
     if workers <= 1:
         return map(_make, scenes)
-    return reports_of(scenes, LocalPool(workers, _do))
+    return reports_of(scenes, LocalPool(workers, news_of, _make))
 
 
 @dataclass(frozen=True)
@@ -49,19 +49,14 @@ class _Scene(Task):
         return scene_file(self.folder, self.seed).name
 
 
-def _do(scene: _Scene, send: Callable[[News], None]) -> News:
-    return news_of(scene, lambda: _make(scene))
-
-
 def _make(job: _Scene) -> Path:
     """One scene's file; empty arrays where the scene shows nothing to learn from."""
-    seed = job.seed
-    scene, rng = labelled_scene(seed), np.random.default_rng([seed, 2])
+    scene, rng = labelled_scene(job.seed), np.random.default_rng([job.seed, 2])
     arrays: dict[str, np.ndarray] = {}
     if scene is not None and scene.from_above and scene.around:
         arrays |= {f"pictures.{name}": value for name, value in pictures(scene, rng).items()}
         arrays |= {f"volumes.{name}": value for name, value in volumes(scene, rng).items()}
-    path = scene_file(job.folder, seed)
+    path = scene_file(job.folder, job.seed)
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
         np.savez_compressed(file, **arrays)

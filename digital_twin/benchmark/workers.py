@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from digital_twin.benchmark.policies import policy_maker
 from digital_twin.benchmark.results import EpisodeRow
 from digital_twin.benchmark.trials import Trial, run_trial
 from processing.scale.local_pool import LocalPool
-from processing.scale.pool import News, Task, news_of
+from processing.scale.pool import Task, news_of
 from processing.scale.scheduler import reports_of
 
 
@@ -41,15 +41,10 @@ def run_jobs(jobs: list[Job], workers: int, ray: str | None = None) -> Iterator[
         return _on_cluster(jobs, ray)
     if workers <= 1 or len(jobs) <= 1:
         return map(run_job, jobs)
-    return reports_of(jobs, LocalPool(workers, do_job))
+    return reports_of(jobs, LocalPool(workers, news_of, run_job))
 
 
 def _on_cluster(jobs: list[Job], address: str) -> Iterator[list[EpisodeRow]]:
     from processing.scale.ray_pool import RayPool
 
-    return reports_of(jobs, RayPool(address, do_job))
-
-
-def do_job(job: Job, send: Callable[[News], None] = lambda news: None) -> News:
-    """A job as a pool does it; it has nothing to tell until it is done."""
-    return news_of(job, lambda: run_job(job))
+    return reports_of(jobs, RayPool(address, news_of, run_job))

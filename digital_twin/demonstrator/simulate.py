@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,7 +22,7 @@ from digital_twin.world.homes import HOMES, HomeName, HomeSettings
 from digital_twin.world.objects import Family
 from digital_twin.world.shutter import ShutterConfig
 from processing.scale.local_pool import LocalPool
-from processing.scale.pool import News, Task, news_of
+from processing.scale.pool import Task, news_of
 from processing.scale.scheduler import reports_of
 from wildgrasp.one_core import ONE_THREAD
 
@@ -113,7 +113,7 @@ def record_takes(out: Path, config: SimulateConfig, takes: Sequence[int], worker
     if workers <= 1 or len(missing) <= 1:
         return map(_record, missing)
     variables = ONE_THREAD | {"LP_NUM_THREADS": os.environ["LP_NUM_THREADS"]}
-    return reports_of(missing, LocalPool(workers, _do, variables=variables))
+    return reports_of(missing, LocalPool(workers, news_of, _record, variables=variables))
 
 
 def attempts_there(out: Path, seed: int) -> int:
@@ -137,7 +137,3 @@ class _Take(Task):
 def _record(take: _Take) -> TakeSummary:
     gc.freeze()  # what is there by now stays: else the collector walks through every library again and again
     return record_take(take_folder(take.out, take.config.seed, take.number), take_config(take.config, take.number))
-
-
-def _do(take: _Take, send: Callable[[News], None]) -> News:
-    return news_of(take, lambda: _record(take))

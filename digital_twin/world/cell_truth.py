@@ -59,10 +59,9 @@ class LiftJudge:
                 body = int(self._model.geom_bodyid[geom])
                 if body not in candidates:
                     continue
-                other_body = int(self._model.geom_bodyid[other])
                 if other in self._pads:
                     touched[body].add(other)
-                elif other_body not in self._gripper | self._free and other not in self._upright:
+                elif self._is_fixed(other) and other not in self._upright:
                     supported.add(body)
         return [name for body, name in candidates.items() if len(touched[body]) == 2 and body not in supported]
 
@@ -73,9 +72,13 @@ class LiftJudge:
         across = np.abs(data.contact.frame[: data.ncon, :3] @ closing) > _ACROSS
         for pair in data.contact.geom[: data.ncon][across]:
             for geom, other in (pair, pair[::-1]):
-                if geom in self._pads and self._model.geom_bodyid[other] not in self._gripper | self._free:
+                if geom in self._pads and self._is_fixed(other):
                     return True
         return False
+
+    def _is_fixed(self, geom: int) -> bool:
+        """Whether a geom belongs neither to an object nor to the gripper: furniture, or the robot's arm."""
+        return int(self._model.geom_bodyid[geom]) not in self._gripper | self._free
 
 
 _ACROSS = 0.7  # cosine: pads that scrape along a table press against it the other way

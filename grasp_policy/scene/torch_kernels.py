@@ -17,6 +17,7 @@ from grasp_policy.scene.voxels import BLOCK, FREE, UNSEEN
 _FREE, _UNSEEN = int(FREE), int(UNSEEN)
 _NEAREST_Z_M = 0.02  # voxels closer to the image plane than this are not updated
 _NOTHING = -1e9  # quanta: no observation of this voxel
+_ROUNDING = 1e-6  # of the distance of the camera: by so much float32 may misplace a sample
 _NEAREST, _NEAR, _FAR = 2.0, 1.001, 2.001  # rays start in front of the camera's centre; hits keep off the faces
 _SHORTEST, _LONGEST, _CAUTION = 0.5, 1.5, 0.8  # steps near a surface
 
@@ -102,7 +103,8 @@ def cast(voxels: Voxels, leap_grid: Tensor, rays: Rays, truncation: float) -> tu
     """
     ends = torch.tensor(voxels.shape, device=rays.origin.device) - _FAR
     along = torch.where(rays.direction.abs() > 1e-9, rays.direction, 1e-9)
-    a, b = (_NEAR - rays.origin) / along, (ends - rays.origin) / along
+    slack = _ROUNDING * rays.origin.abs()
+    a, b = (_NEAR + slack - rays.origin) / along, (ends - slack - rays.origin) / along
     start = torch.minimum(a, b).amax(1).maximum(_NEAREST / rays.cos)
     end = torch.maximum(a, b).amin(1)
     rays_that_hit, bracket = _march(voxels, leap_grid, rays, start, end, _CAUTION * truncation / _FREE)

@@ -51,10 +51,11 @@ class Pool(Protocol):
         ...
 
 
-def news_of(task: Task, do: Callable[[], Any]) -> News:
-    """What came of a task; whatever happens becomes news."""
+def news_of(task: Task, do: Callable[[Any], Any], send: Callable[[News], None] = lambda news: None) -> News:
+    """What came of ``do(task)``; whatever happens becomes news. A pool can be given it for tasks that have nothing to
+    tell, by ``send``, until they are done: ``LocalPool(workers, news_of, do)``."""
     try:
-        return News(task, "done", report=do())
+        return News(task, "done", report=do(task))
     except UserError as error:
         return News(task, "failed", reason=str(error))
     except Exception:

@@ -80,7 +80,7 @@ def do_task(task: Task, config: ProcessConfig, scratch: Path, send: Callable[[Ne
             told = now
             send(News(task, "progress", step, fraction))
 
-    return news_of(task, lambda: run_task(task, config, scratch, tell))
+    return news_of(task, lambda task: run_task(task, config, scratch, tell))
 
 
 def run_task(task: Task, config: ProcessConfig, scratch: Path, tell: Progress) -> ProcessReport:

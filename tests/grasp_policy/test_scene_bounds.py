@@ -72,7 +72,3 @@ def test_a_crossing_on_the_last_voxels_makes_no_vertex(corner):
     voxels = scene.surface_points().points / VOLUME.voxel_m
     assert len(voxels) == {(13, 13, 13): 1, (14, 14, 14): 0, (1, 1, 1): 1}[corner]
     assert ((voxels >= 1) & (voxels <= 13)).all()
-
-
-if __name__ == "__main__":
-    look_everywhere()

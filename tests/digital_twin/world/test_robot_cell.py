@@ -50,14 +50,19 @@ def hold(cell, q, seconds):
         cell.step(q, CYCLE_S)
 
 
-def grasp_and_lift(cell, force_n=25.0):
+def squeeze(cell, force_n=25.0):
+    """Close about the block where it stands; the joint angles above it."""
     above = joints_above_block(0.12, np.array(START_Q))
     at = joints_above_block(0.012, above)
     travel(cell, above, 1.5)
     travel(cell, at, 1.0)
     cell.command_fingers(0.0, force_n)
     hold(cell, at, 1.2)
-    travel(cell, above, 1.0)
+    return above
+
+
+def grasp_and_lift(cell, force_n=25.0):
+    travel(cell, squeeze(cell, force_n), 1.0)
 
 
 def test_holds_still_and_knows_its_pose():
@@ -87,11 +92,7 @@ def test_frictionless_pads_lift_nothing():
 
 def test_a_block_squeezed_but_still_on_the_table_is_not_lifted():
     cell = cell_with_block()
-    at = joints_above_block(0.012, joints_above_block(0.12, np.array(START_Q)))
-    travel(cell, joints_above_block(0.12, at), 1.5)
-    travel(cell, at, 1.0)
-    cell.command_fingers(0.0, 25.0)
-    hold(cell, at, 1.2)
+    squeeze(cell)
     assert cell.finger_state().grip_detected
     assert cell.lifted_objects() == []
 
@@ -110,11 +111,7 @@ def test_who_grips_what_stands_fixed():
             add_object(scene.spec, BLOCK, "block", T)
         cell = RobotCell(CellSettings(), CellScene(scene.spec, {} if fixed else {"block": "block"}))
         assert not cell.grips_fixed()
-        at = joints_above_block(0.012, joints_above_block(0.12, np.array(START_Q)))
-        travel(cell, joints_above_block(0.12, at), 1.5)
-        travel(cell, at, 1.0)
-        cell.command_fingers(0.0, 25.0)
-        hold(cell, at, 1.2)
+        squeeze(cell)
         assert cell.finger_state().grip_detected
         gripped.append(cell.grips_fixed())
     assert gripped == [False, True]
