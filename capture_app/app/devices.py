@@ -46,26 +46,29 @@ class PressCounter:
         self._taken = False
 
     def take(self, rest: bool = False) -> list[Item]:
-        items = self._link.take(rest)
         with self._lock:
-            for item in items:
-                if isinstance(item, ServoSample):
-                    self.servo = item
-                else:
-                    self._events.append(item)
-            if self._taken:
-                self.picks = len(find_picks(self._events))
-            else:
-                self._events = []
-        return items
+            return self._take(rest)
 
     def rest(self) -> None:
         """Between recordings: throw away what was said, and keep the last reading."""
-        if not self._taken:
-            self.take()
+        with self._lock:  # a recording that begins meanwhile must not miss what is thrown away
+            if not self._taken:
+                self._take()
+                self._events = []
 
     def describe(self) -> dict[str, Any]:
         return self._link.describe()
+
+    def _take(self, rest: bool = False) -> list[Item]:
+        items = self._link.take(rest)
+        for item in items:
+            if isinstance(item, ServoSample):
+                self.servo = item
+            else:
+                self._events.append(item)
+        if self._taken:
+            self.picks = len(find_picks(self._events))
+        return items
 
 
 class FramePair:

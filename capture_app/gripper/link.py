@@ -127,7 +127,7 @@ class GripperLink:
         waits for the clock fit, dated by its arrival."""
         with self._lock:
             items, self._items = self._items, []
-            return items + self._receiver.rest() if rest else items
+            return items + self._receiver.rest(self._clock.now_ns()) if rest else items
 
     def _turn(self, first: bytes) -> None:
         if self._port is None:
@@ -141,7 +141,7 @@ class GripperLink:
                     self._ask(now_ns)
                 except OSError as error:
                     self._lose(str(error))
-            self._items += self._receiver.dated()
+            self._items += self._receiver.dated(now_ns)
 
     def _receive(self, data: bytes, now_ns: int) -> None:
         if data:

@@ -59,14 +59,14 @@ class Receiver:
             self._handle(frame, now_ns)
         return len(frames)
 
-    def dated(self) -> list[Item]:
+    def dated(self, now_ns: int) -> list[Item]:
         """What can be dated and was not handed out yet."""
-        items, self._items = self._items + self.timeline.dated(), []
+        items, self._items = self._items + self.timeline.dated(now_ns), []
         return items
 
-    def rest(self) -> list[Item]:
+    def rest(self, now_ns: int) -> list[Item]:
         """What was not handed out yet, also what cannot be dated: that by its arrival."""
-        return self.dated() + self.timeline.undated()
+        return self.dated(now_ns) + self.timeline.undated()
 
     def interrupted(self) -> None:
         """The cable was lost."""

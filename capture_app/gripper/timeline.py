@@ -12,6 +12,9 @@ from capture_app.gripper.protocol import PingMessage, PongMessage, encode
 
 # Worst age of a message that could not be dated: its time on the wire, debouncing, and a few turns of the reader.
 UNDATED_UNCERTAINTY_NS = 50_000_000
+# A fit takes two seconds. Where none comes (a computer that stalls again and again), nothing may wait for it in memory:
+# a crash would take it along, and the person would wait to see their press.
+PATIENCE_NS = 5_000_000_000
 # A Mega's 115200 baud are 117647, and its resonator may be fast: the time on the wire is no less than at this speed.
 FASTEST_BAUD = 120_000
 PING_PERIOD_S = 0.05
@@ -48,9 +51,7 @@ class Timeline:
 
     def undated(self) -> list[Any]:
         """Everything that waits, dated by its arrival."""
-        rest = [
-            w.deliver(w.arrived_ns, UNDATED_UNCERTAINTY_NS if w.device_us is not None else 0) for w in self._waiting
-        ]
+        rest = [_by_arrival(waiting) for waiting in self._waiting]
         self._waiting.clear()
         return rest
 
@@ -91,16 +92,24 @@ class Timeline:
         """Something of the host's; keeps its place among what waits."""
         self._waiting.append(_Waiting(None, now_ns, deliver))
 
-    def dated(self) -> list[Any]:
-        """Everything that can be dated now, in the order it came."""
+    def dated(self, now_ns: int) -> list[Any]:
+        """Everything that can be dated now, in the order it came; what has waited too long, by its arrival."""
         state = self._fit.state
         out = []
-        while self._waiting and (state is not None or self._waiting[0].device_us is None):
+        while self._waiting and (state is not None or self._waits_no_more(self._waiting[0], now_ns)):
             waiting = self._waiting.popleft()
-            if waiting.device_us is None:
-                out.append(waiting.deliver(waiting.arrived_ns, 0))
+            if state is None or waiting.device_us is None:
+                out.append(_by_arrival(waiting))
             else:
                 out.append(
                     waiting.deliver(state.to_host_ns(waiting.device_us), state.uncertainty_at(waiting.device_us))
                 )
         return out
+
+    @staticmethod
+    def _waits_no_more(waiting: _Waiting, now_ns: int) -> bool:
+        return waiting.device_us is None or now_ns - waiting.arrived_ns > PATIENCE_NS
+
+
+def _by_arrival(waiting: _Waiting) -> Any:
+    return waiting.deliver(waiting.arrived_ns, UNDATED_UNCERTAINTY_NS if waiting.device_us is not None else 0)
