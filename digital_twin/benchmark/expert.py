@@ -87,22 +87,35 @@ class Expert:
     def _without_bad_ends(self, ends: Array, values: NDArray[np.float32], allowed: Allowed) -> NDArray[np.float32]:
         """Values [35] of which the largest does not lead to where the close rule would close on nothing that holds.
 
-        Candidates end at poses [35, 4, 4]. As they are given, if that is so of all.
+        Candidates end at poses [35, 4, 4]. If that is so of all, the one whose closing holds most often is left.
         """
-        rest = values.copy()
+        best, most = int(np.nanargmax(values)), -1
         for k in np.argsort(-values)[: np.isfinite(values).sum()]:
-            closing = self._closing(self._observer.views(ends[k]), ends[k], allowed)
-            if closing is None or self._holds(closing.T_base_fingertip):
-                return rest
-            rest[k] = np.nan
-        return values
+            # What will be seen on the way may let the rule close sooner than what has been seen so far.
+            held = len(_MISSES)
+            for T in (ends[k] @ _FARTHER_ON, ends[k]):
+                closing = self._closing(self._observer.views(T), T, allowed)
+                if closing is not None and held > most:
+                    held = min(held, self._times_held(closing.T_base_fingertip, most))
+            if held > most:
+                best, most = int(k), held
+            if most == len(_MISSES):
+                break
+        return np.where(np.arange(len(values)) == best, values, np.nan)
 
     def _closing(self, view: Views, T_base_fingertip: Array, allowed: Allowed) -> Decision | None:
         return close_if_due(self._observer, view, T_base_fingertip, allowed, self._preset)
 
-    def _holds(self, T_base_fingertip: Array) -> bool:
-        """Whether closing there takes something, and does so also where the finishing move may end instead."""
-        return all(grasped_by(self._cell, T_base_fingertip @ miss, _FORCE_N, _LIFT_M) for miss in _MISSES)
+    def _times_held(self, T_base_fingertip: Array, at_least: int) -> int:
+        """In how many of the ways in which the finishing move may miss its end, closing there takes something.
+
+        0 if it does not where nothing is missed; no more are tried once it cannot be more than ``at_least``."""
+        held = 0
+        for tried, miss in enumerate(_MISSES):
+            if held + len(_MISSES) - tried <= at_least or held < min(tried, 1):
+                break
+            held += bool(grasped_by(self._cell, T_base_fingertip @ miss, _FORCE_N, _LIFT_M))
+        return held
 
     def _forget(self, grasps: list[VerifiedGrasp]) -> None:
         """Do without these; search anew, in the pile as it is now, when there is no other."""
@@ -122,5 +135,6 @@ class Expert:
 _AT_GRASP_M = 0.035
 _FAR = pose(t=np.full(3, 1e3))
 _ROLLS_M_S = 0.02
-_MISSES = pose(t=np.array([[0.0, 0.0, 0.0], [0.0, 0.0, -0.005], [0.004, 0.0, 0.0], [-0.004, 0.0, 0.0]]))
+_FARTHER_ON = pose(t=np.array([0.0, 0.0, 0.004]))
+_MISSES = pose(t=1e-3 * np.array([[0, 0, 0], [0, 0, -5], [4, 0, 0], [-4, 0, 0], [0, 4, 0], [0, -4, 0]]))
 _FORCE_N, _LIFT_M = EpisodeConfig().force_n, EpisodeConfig().lift_height_m

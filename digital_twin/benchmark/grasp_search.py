@@ -194,7 +194,7 @@ def _close_and_lift(cell: RobotCell, q: Array, T_base_fingertip: Array, force_n:
     cell.judge.reset()
     cell.judge.watch(cell.data)
     q = _go(cell, q, pose(t=np.array([0.0, 0.0, lift_m])) @ T_base_fingertip)
-    for _ in range(25):
+    for _ in range(50):  # what slides down slowly is not held
         cell.step(q, CYCLE_S)
     return cell.lifted_objects()
 
