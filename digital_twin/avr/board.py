@@ -29,6 +29,7 @@ VECTOR_NAMES = {
     50: "clock overflow",
 }
 OVERFLOW_US = 32_768  # one turn of the firmware's timer
+PACKET_END_BITS = 15  # half a byte after the servo's last one: the firmware may be late with the next
 PLANT_STEP_NS = 2_000_000
 NS = 1_000_000_000
 
@@ -89,11 +90,11 @@ class Board:
 
     def _run_to(self, t_ns: int) -> None:
         target = self._cycle(t_ns)
-        # The servo answers whole packets; an echo is on the wire together with its byte.
-        stop_bytes = 0 if self.servo_echo else 1
+        # The servo answers whole packets, and its first byte takes 10 bits more. An echo comes with its byte.
+        silent_bits = 0 if self.servo_echo else PACKET_END_BITS
         cycle = 0
         while cycle < target:
-            cycle = self._simulator.run(target, SERVO_UART, stop_bytes)
+            cycle = self._simulator.run(target, SERVO_UART, silent_bits)
             for output in self._simulator.outputs():
                 self._handle(*output)
 

@@ -46,7 +46,7 @@ typedef struct board {
   queue_t in;
   item_t out[QUEUE];
   uint32_t outputs;
-  uint32_t stop_uart, stop_bytes; /* see board_run */
+  uint32_t stop_uart, silent_bits; /* see board_run */
   uint64_t target, until; /* of a run: as asked for, and earlier for a byte */
   int resets;
   avr_int_vector_t *overflow; /* of timer 5 */
@@ -82,7 +82,7 @@ static void on_uart(struct avr_irq_t *irq, uint32_t value, void *param) {
   board_t *b = h->board;
   put_out(b, KIND_UART, h->port, value);
   if (h->port != b->stop_uart) return;
-  uint64_t silent = b->avr->cycle + b->stop_bytes * b->uart[h->port]->cycles_per_byte;
+  uint64_t silent = b->avr->cycle + b->silent_bits * b->uart[h->port]->cycles_per_byte / BITS_WIRE;
   if (silent < b->target) run_until(b, silent);
 }
 
@@ -288,15 +288,15 @@ static void measure(board_t *b) {
   b->isr_begun = avr->cycle;
 }
 
-/* Run until the target, a crash, or until a UART is silent: `stop_bytes` times the length of a byte after it began to send
- * its last one. Returns the cycle, 0 after a crash.
+/* Run until the target, a crash, or until a UART is silent: so many bits after it began to send its last byte. Returns the
+ * cycle, 0 after a crash.
  *
  * avr_run runs on to the next timer or interrupt, but only one instruction while an overflow has to be kept. */
-uint64_t board_run(board_t *b, uint64_t target, uint32_t stop_uart, uint32_t stop_bytes) {
+uint64_t board_run(board_t *b, uint64_t target, uint32_t stop_uart, uint32_t silent_bits) {
   avr_t *avr = b->avr;
   int state = avr->state, resets = b->resets;
   b->stop_uart = stop_uart;
-  b->stop_bytes = stop_bytes;
+  b->silent_bits = silent_bits;
   b->target = target;
   run_until(b, target);
   while (avr->cycle < b->until && state != cpu_Done && state != cpu_Crashed) {

@@ -121,12 +121,12 @@ class Simulator:
     def drop_input(self, uart: int) -> None:
         self._library.board_drop_input(self._board, uart)
 
-    def run(self, until_cycle: int, stop_uart: int, stop_bytes: int) -> int:
+    def run(self, until_cycle: int, stop_uart: int, silent_bits: int) -> int:
         """Run to a cycle (or a few beyond: instructions are whole); the cycle then.
 
-        It ends earlier when a UART was silent for ``stop_bytes`` times the length of a byte after its last one began.
+        It ends earlier when ``silent_bits`` have passed since a UART began to send its last byte.
         """
-        cycle = self._library.board_run(self._board, until_cycle, stop_uart, stop_bytes)
+        cycle = self._library.board_run(self._board, until_cycle, stop_uart, silent_bits)
         if not cycle:
             raise RuntimeError(f"the firmware crashed at cycle {self.cycle}")
         return cycle
