@@ -47,7 +47,7 @@ typedef struct board {
   item_t out[QUEUE];
   uint32_t outputs;
   uint32_t stop_uart, silent_bits; /* see board_run */
-  uint64_t target, until; /* of a run: as asked for, and earlier for a byte */
+  uint64_t target, until;          /* of a run: as asked for, and earlier for a byte */
   int resets;
   avr_int_vector_t *overflow; /* of timer 5 */
   item_t pin; /* the last level that an input pin was given */
@@ -201,6 +201,13 @@ static void quiet(struct avr_t *avr, const int level, const char *format, va_lis
   if (level <= LOG_ERROR) vfprintf(stderr, format, arguments);
 }
 
+/* The RAM behind the variables, so that the depth of the stack shows in it. Without symbols there is nothing to see. */
+static void paint_stack(board_t *b) {
+  int end = find_symbol(b, "_end", 1), ramend = b->avr->ramend;
+  b->variables_end = (uint32_t)(end >= 0 && end <= ramend ? end : ramend + 1);
+  memset(b->avr->data + b->variables_end, PAINT, (uint32_t)ramend + 1 - b->variables_end);
+}
+
 board_t *board_new(const char *elf, uint32_t hz) {
   board_t *b = calloc(1, sizeof *b);
   avr_global_logger_set(quiet);
@@ -217,8 +224,7 @@ board_t *board_new(const char *elf, uint32_t hz) {
   b->avr->log = LOG_ERROR;
   b->avr->sleep = no_sleep;
   avr_load_firmware(b->avr, &b->firmware);
-  b->variables_end = (uint32_t)find_symbol(b, "_end", 1);
-  memset(b->avr->data + b->variables_end, PAINT, b->avr->ramend + 1 - b->variables_end);
+  paint_stack(b);
   for (int n = 0; n < UARTS; n++) init_uart(b, n);
   for (int n = 0; n < b->avr->interrupts.vector_count; n++)
     if (b->avr->interrupts.vector[n]->vector == TIMER5_OVERFLOW) b->overflow = b->avr->interrupts.vector[n];
@@ -315,7 +321,7 @@ uint64_t board_run(board_t *b, uint64_t target, uint32_t stop_uart, uint32_t sil
   return state == cpu_Done || state == cpu_Crashed ? 0 : avr->cycle;
 }
 
-/* The outputs since the last call: their count. They stay at board_output until the next run. */
+/* How many outputs there are since the last call. They stay at board_outputs until the next run. */
 uint32_t board_take_outputs(board_t *b) {
   uint32_t count = b->outputs;
   b->outputs = 0;
