@@ -63,12 +63,12 @@ static void put_out(board_t *b, uint32_t kind, uint32_t port, uint32_t value) {
   if (b->outputs < QUEUE) b->out[b->outputs++] = (item_t){b->avr->cycle, kind, port, value, wire};
 }
 
-/* A sleeping chip skips to its next timer, and an awake one runs to it: this one ends a run. */
+/* A sleeping chip skips to its next timer, and an awake one runs to it: this one ends a run. It stays until the run has
+ * ended: a chip that falls asleep in this very cycle skips once more. */
 static avr_cycle_count_t wake(avr_t *avr, avr_cycle_count_t when, void *param) {
-  (void)avr;
   (void)when;
   (void)param;
-  return 0;
+  return avr->cycle + 1;
 }
 
 static void run_until(board_t *b, uint64_t until) {
