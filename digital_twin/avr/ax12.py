@@ -7,6 +7,7 @@ The motor's mechanics are a :class:`~digital_twin.avr.plant.ServoPlant`.
 from __future__ import annotations
 
 import math
+import struct
 from collections import deque
 from collections.abc import Callable, Iterable
 
@@ -26,6 +27,8 @@ from digital_twin.avr.registers import (
 )
 
 NS = 1_000_000_000
+SHORTEST_PACKET = 6
+_PRESENT = struct.Struct("<HHHBB")  # position, speed, load, voltage, temperature
 
 
 class VirtualAX12:
@@ -119,7 +122,7 @@ class VirtualAX12:
             self._input.clear()
             return []
         self._input.append(byte)
-        packet = self._next_packet()
+        packet = self._next_packet() if len(self._input) >= SHORTEST_PACKET else None
         if packet is None:
             return []
         self.advance(t_ns)
@@ -145,7 +148,7 @@ class VirtualAX12:
                 return None
             packet = bytes(buffer[: buffer[3] + 4])
             del buffer[: len(packet)]
-            if len(packet) >= 6:
+            if len(packet) >= SHORTEST_PACKET:
                 return packet
         return None
 
@@ -262,7 +265,7 @@ class VirtualAX12:
         limit = self.table[Register.TEMPERATURE_LIMIT]
         if self.temperature_c >= limit:
             self._latch(ServoError.OVERHEAT)
-        elif self.temperature_c < limit - 5:
+        elif self._latched and self.temperature_c < limit - 5:
             self._latched &= ~ServoError.OVERHEAT
 
     def _watch_overload(self, enabled: bool) -> None:
@@ -290,10 +293,14 @@ class VirtualAX12:
 
     def _refresh_present_values(self) -> None:
         state = self._state
-        self.set_word(Register.PRESENT_POSITION, self._position())
-        self.set_word(Register.PRESENT_SPEED, signed_word(state.speed_ticks_s / TICKS_S_PER_SPEED_UNIT))
-        self.set_word(Register.PRESENT_LOAD, signed_word(state.load_fraction * 1023))
-        self.table[Register.PRESENT_VOLTAGE] = round(self.voltage_v * 10)
-        self.table[Register.PRESENT_TEMPERATURE] = min(255, max(0, int(self.temperature_c)))
+        _PRESENT.pack_into(
+            self.table,
+            Register.PRESENT_POSITION,
+            self._position(),
+            signed_word(state.speed_ticks_s / TICKS_S_PER_SPEED_UNIT),
+            signed_word(state.load_fraction * 1023),
+            round(self.voltage_v * 10),
+            min(255, max(0, int(self.temperature_c))),
+        )
         off_goal = abs(self.word(Register.GOAL) - state.position_ticks) > 2
         self.table[Register.MOVING] = int(self.torque_enabled and off_goal and abs(state.speed_ticks_s) > 1)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from digital_twin.avr.ax12 import VirtualAX12
 from digital_twin.avr.host_port import HostPort, PtyPort
-from digital_twin.avr.simulator import CLOCK_HZ, PIN, UART, Output, Simulator, pin
+from digital_twin.avr.simulator import CLOCK_HZ, PIN, UART, Simulator, pin
 
 DEFAULT_ELF = Path(__file__).parents[2] / "firmware" / "build" / "firmware.elf"
 HOST_UART, SERVO_UART = 0, 1
@@ -29,6 +29,7 @@ VECTOR_NAMES = {
     50: "clock overflow",
 }
 OVERFLOW_US = 32_768  # one turn of the firmware's timer
+PACKET_END_BITS = 15  # half a byte after the servo's last one: the firmware may be late with the next
 PLANT_STEP_NS = 2_000_000
 NS = 1_000_000_000
 
@@ -89,10 +90,13 @@ class Board:
 
     def _run_to(self, t_ns: int) -> None:
         target = self._cycle(t_ns)
-        while self._simulator.cycle < target:
-            self._simulator.run(target, 1 << SERVO_UART)
+        # The servo answers whole packets, and its first byte takes 10 bits more. An echo comes with its byte.
+        silent_bits = 0 if self.servo_echo else PACKET_END_BITS
+        cycle = 0
+        while cycle < target:
+            cycle = self._simulator.run(target, SERVO_UART, silent_bits)
             for output in self._simulator.outputs():
-                self._handle(output)
+                self._handle(*output)
 
     def _cycle(self, t_ns: float) -> int:
         return round((t_ns - self._start_ns) * self._cycles_per_ns)
@@ -131,9 +135,11 @@ class Board:
     def send_to_firmware(self, data: bytes, t_ns: int) -> None:
         byte_ns = self._byte_ns(HOST_UART)
         start = max(self._host_wire_free_ns[0], t_ns)
-        for byte in data:
+        cycles = []
+        for _ in data:
             start += byte_ns
-            self._simulator.put(self._cycle(start), UART, HOST_UART, byte)
+            cycles.append(self._cycle(start))
+        self._simulator.put_bytes(HOST_UART, cycles, data)
         self._host_wire_free_ns[0] = round(start)
 
     # --- the device ---
@@ -178,31 +184,32 @@ class Board:
         """Wire time of one byte at the speed the firmware has set."""
         return self._simulator.cycles_per_byte(uart) / self._cycles_per_ns
 
-    def _handle(self, output: Output) -> None:
-        if output.kind == PIN:
-            self._driving = bool(output.value)
-            self.collisions += self._reply_ns[0] <= self._true_ns(output.cycle) < self._reply_ns[1]
-        elif output.port == HOST_UART:
-            end = max(self._true_ns(output.cycle), self._host_wire_free_ns[1]) + self._byte_ns(HOST_UART)
-            self._host_wire_free_ns[1] = round(end)
-            self._port.from_firmware(output.value, round(end))
-        elif output.port == SERVO_UART:
-            self._servo_byte(output)
+    def _handle(self, cycle: int, kind: int, port: int, value: int, wire_cycles: int) -> None:
+        if kind == PIN:
+            self._driving = bool(value)
+            self.collisions += self._reply_ns[0] <= self._true_ns(cycle) < self._reply_ns[1]
+            return
+        t_ns, byte_ns = self._true_ns(cycle), wire_cycles / self._cycles_per_ns
+        if port == HOST_UART:
+            end = round(max(t_ns, self._host_wire_free_ns[1]) + byte_ns)
+            self._host_wire_free_ns[1] = end
+            self._port.from_firmware(value, end)
+        elif port == SERVO_UART:
+            self._servo_byte(value, t_ns, byte_ns)
 
-    def _servo_byte(self, output: Output) -> None:
-        byte_ns = self._byte_ns(SERVO_UART)
-        end = round(max(self._true_ns(output.cycle), self._servo_wire_free_ns) + byte_ns)
+    def _servo_byte(self, byte: int, t_ns: float, byte_ns: float) -> None:
+        end = round(max(t_ns, self._servo_wire_free_ns) + byte_ns)
         self._servo_wire_free_ns = end
         if self.on_servo_byte is not None:
-            self.on_servo_byte(end, output.value)
+            self.on_servo_byte(end, byte)
         if self.servo_echo:
-            self._simulator.put(self._cycle(end), UART, SERVO_UART, output.value)
+            self._simulator.put(self._cycle(end), UART, SERVO_UART, byte)
         if not self._driving:
             return  # the buffer's driver is off: the byte does not reach the wire
-        reply = self.servo.receive(output.value, end, 10 * NS / byte_ns)
-        for t_ns, byte in reply:
-            self._simulator.put(self._cycle(t_ns), UART, SERVO_UART, byte)
+        reply = self.servo.receive(byte, end, 10 * NS / byte_ns)
         if reply:
+            cycles = [self._cycle(ends_ns) for ends_ns, _ in reply]
+            self._simulator.put_bytes(SERVO_UART, cycles, bytes(answer for _, answer in reply))
             self._reply_ns = (reply[0][0] - byte_ns, reply[-1][0])
             self._servo_wire_free_ns = reply[-1][0]
 

@@ -5,14 +5,12 @@ Positions are servo ticks (1023 ticks = 300°), torques are fractions of the sta
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 MAX_SPEED_TICKS_S = 1207.0  # 59 rpm without load at 12 V (AX-12A datasheet)
 
 
-@dataclass(frozen=True)
-class PlantState:
+class PlantState(NamedTuple):
     """What the servo's own sensors see."""
 
     position_ticks: float

@@ -17,11 +17,12 @@
 #include <simavr/sim_elf.h>
 
 enum { KIND_UART = 1, KIND_PIN = 2 };
-enum { TIMER5_OVERFLOW = 50, UARTS = 2, VECTORS = 64, QUEUE = 1 << 14, BITS_SIMAVR = 11, BITS_WIRE = 10 };
+enum { TIMER5_OVERFLOW = 50, UARTS = 2, VECTORS = 64, QUEUE = 1 << 14, BITS_SIMAVR = 11, BITS_WIRE = 10, PAINT = 0xC5 };
 
 typedef struct {
   uint64_t cycle;
   uint32_t kind, port, value; /* a pin's port is letter << 8 | bit */
+  uint32_t wire;              /* cycles that a sent byte takes on the wire */
 } item_t;
 
 typedef struct {
@@ -40,15 +41,17 @@ typedef struct board {
   elf_firmware_t firmware; /* kept for its symbols */
   avr_irq_t *uart_irq[UARTS];
   avr_uart_t *uart[UARTS];
-  avr_cycle_count_t corrected[UARTS];
   hook_t uart_hook[UARTS], pin_hook[4];
   uint32_t pin_hooks, overruns;
-  queue_t in, out;
-  uint32_t stop_uarts; /* bit n: return from board_run when UART n has sent a byte */
-  int stop, resets;
+  queue_t in;
+  item_t out[QUEUE];
+  uint32_t outputs;
+  uint32_t stop_uart, silent_bits; /* see board_run */
+  uint64_t target, until;          /* of a run: as asked for, and earlier for a byte */
+  int resets;
   avr_int_vector_t *overflow; /* of timer 5 */
   item_t pin; /* the last level that an input pin was given */
-  uint32_t lowest_stack, isr_vector, isr_longest[VECTORS];
+  uint32_t variables_end, isr_vector, isr_longest[VECTORS];
   uint64_t isr_begun;
   void (*simavr_reset)(struct avr_t *);
 } board_t;
@@ -56,14 +59,31 @@ typedef struct board {
 static item_t *at(queue_t *q, uint32_t index) { return &q->items[index & (QUEUE - 1)]; }
 
 static void put_out(board_t *b, uint32_t kind, uint32_t port, uint32_t value) {
-  *at(&b->out, b->out.head++) = (item_t){b->avr->cycle, kind, port, value};
+  uint32_t wire = kind == KIND_UART ? (uint32_t)b->uart[port]->cycles_per_byte : 0;
+  if (b->outputs < QUEUE) b->out[b->outputs++] = (item_t){b->avr->cycle, kind, port, value, wire};
+}
+
+/* A sleeping chip skips to its next timer, and an awake one runs to it: this one ends a run. It stays until the run has
+ * ended: a chip that falls asleep in this very cycle skips once more. */
+static avr_cycle_count_t wake(avr_t *avr, avr_cycle_count_t when, void *param) {
+  (void)when;
+  (void)param;
+  return avr->cycle + 1;
+}
+
+static void run_until(board_t *b, uint64_t until) {
+  b->until = until;
+  if (until >= b->avr->cycle) avr_cycle_timer_register(b->avr, until - b->avr->cycle, wake, b);
 }
 
 static void on_uart(struct avr_irq_t *irq, uint32_t value, void *param) {
   hook_t *h = param;
   (void)irq;
-  put_out(h->board, KIND_UART, h->port, value);
-  if (h->board->stop_uarts >> h->port & 1) h->board->stop = 1;
+  board_t *b = h->board;
+  put_out(b, KIND_UART, h->port, value);
+  if (h->port != b->stop_uart) return;
+  uint64_t silent = b->avr->cycle + b->silent_bits * b->uart[h->port]->cycles_per_byte / BITS_WIRE;
+  if (silent < b->target) run_until(b, silent);
 }
 
 static void on_pin(struct avr_irq_t *irq, uint32_t value, void *param) {
@@ -127,13 +147,14 @@ static avr_uart_t *find_uart(avr_t *avr, char name) {
   return NULL;
 }
 
-/* simavr counts a parity bit that 8N1 does not send: 11 bits per byte. Correct it whenever the firmware has set a speed. */
-static void correct_uarts(board_t *b) {
-  for (int n = 0; n < UARTS; n++) {
-    avr_uart_t *u = b->uart[n];
-    if (u->cycles_per_byte == b->corrected[n]) continue;
-    u->cycles_per_byte = b->corrected[n] = u->cycles_per_byte * BITS_WIRE / BITS_SIMAVR;
-  }
+/* simavr counts a parity bit that 8N1 does not send: 11 bits per byte. */
+static void correct_uart(avr_uart_t *u) { u->cycles_per_byte = u->cycles_per_byte * BITS_WIRE / BITS_SIMAVR; }
+
+/* The firmware has set a UART's speed. */
+static void on_speed(struct avr_irq_t *irq, uint32_t value, void *param) {
+  (void)irq;
+  (void)value;
+  correct_uart(param);
 }
 
 static void init_uart(board_t *b, int n) {
@@ -143,6 +164,9 @@ static void init_uart(board_t *b, int n) {
   b->uart_irq[n] = avr_io_getirq(b->avr, AVR_IOCTL_UART_GETIRQ('0' + n), 0);
   b->uart_hook[n] = (hook_t){b, (uint32_t)n};
   avr_irq_register_notify(b->uart_irq[n] + UART_IRQ_OUTPUT, on_uart, &b->uart_hook[n]);
+  avr_irq_t *speed = avr_iomem_getirq(b->avr, b->uart[n]->ubrrl.reg, NULL, AVR_IOMEM_IRQ_ALL);
+  avr_irq_register_notify(speed, on_speed, b->uart[n]);
+  correct_uart(b->uart[n]);
 }
 
 /* simavr resets by itself after the watchdog. */
@@ -152,18 +176,36 @@ static void on_reset(struct avr_t *avr) {
   b->resets++;
 }
 
-/* A reset forgets the pump's timer and the level on the pin: what is outside the chip has not changed. */
+/* A reset forgets our timers and the level on the pin: what is outside the chip has not changed. */
 static void after_reset(board_t *b) {
+  for (int n = 0; n < UARTS; n++) correct_uart(b->uart[n]);
   if (b->pin.kind) {
     drive_pin(b, !b->pin.value);
     drive_pin(b, b->pin.value);
   }
   arm_pump(b);
+  run_until(b, b->until);
+}
+
+/* Address of a symbol, data without avr-gcc's offset; -1 when there is none. */
+static int find_symbol(board_t *b, const char *name, int whole) {
+  for (uint32_t n = 0; n < b->firmware.symbolcount; n++) {
+    const char *symbol = b->firmware.symbol[n]->symbol;
+    if (whole ? !strcmp(symbol, name) : strstr(symbol, name) != NULL) return b->firmware.symbol[n]->addr & 0xFFFF;
+  }
+  return -1;
 }
 
 static void quiet(struct avr_t *avr, const int level, const char *format, va_list arguments) {
   (void)avr;
   if (level <= LOG_ERROR) vfprintf(stderr, format, arguments);
+}
+
+/* The RAM behind the variables, so that the depth of the stack shows in it. Without symbols there is nothing to see. */
+static void paint_stack(board_t *b) {
+  int end = find_symbol(b, "_end", 1), ramend = b->avr->ramend;
+  b->variables_end = (uint32_t)(end >= 0 && end <= ramend ? end : ramend + 1);
+  memset(b->avr->data + b->variables_end, PAINT, (uint32_t)ramend + 1 - b->variables_end);
 }
 
 board_t *board_new(const char *elf, uint32_t hz) {
@@ -182,7 +224,7 @@ board_t *board_new(const char *elf, uint32_t hz) {
   b->avr->log = LOG_ERROR;
   b->avr->sleep = no_sleep;
   avr_load_firmware(b->avr, &b->firmware);
-  b->lowest_stack = b->avr->ramend;
+  paint_stack(b);
   for (int n = 0; n < UARTS; n++) init_uart(b, n);
   for (int n = 0; n < b->avr->interrupts.vector_count; n++)
     if (b->avr->interrupts.vector[n]->vector == TIMER5_OVERFLOW) b->overflow = b->avr->interrupts.vector[n];
@@ -207,9 +249,16 @@ int board_put(board_t *b, uint64_t cycle, uint32_t kind, uint32_t port, uint32_t
   if (cycle <= b->avr->cycle) cycle = b->avr->cycle + 1;
   uint32_t k = q->head++;
   for (; k != q->tail && at(q, k - 1)->cycle > cycle; k--) *at(q, k) = *at(q, k - 1);
-  *at(q, k) = (item_t){cycle, kind, port, value};
+  *at(q, k) = (item_t){cycle, kind, port, value, 0};
   if (k == q->tail) arm_pump(b);
   return 0;
+}
+
+/* The same for bytes to a UART, each with its cycle. */
+int board_put_bytes(board_t *b, uint32_t uart, const uint64_t *cycles, const uint8_t *bytes, uint32_t count) {
+  int full = 0;
+  for (uint32_t n = 0; n < count && !full; n++) full = board_put(b, cycles[n], KIND_UART, uart, bytes[n]);
+  return full;
 }
 
 /* Forget queued bytes of a UART (its cable was pulled). */
@@ -224,14 +273,6 @@ void board_drop_input(board_t *b, uint32_t port) {
   arm_pump(b);
 }
 
-/* A sleeping chip skips to its next timer: this one keeps it from skipping beyond the end of a run. */
-static avr_cycle_count_t wake(avr_t *avr, avr_cycle_count_t when, void *param) {
-  (void)avr;
-  (void)when;
-  (void)param;
-  return 0;
-}
-
 /* simavr 1.6 forgets an overflow that waits to be served when the program clears another flag of the timer; the chip does
  * not. Once its interrupt is enabled, the program clears this one by serving it only. */
 static void keep_overflow(board_t *b, int was_waiting) {
@@ -240,11 +281,9 @@ static void keep_overflow(board_t *b, int was_waiting) {
   if (was_waiting && !served && !avr_regbit_get(b->avr, b->overflow->raised)) avr_raise_interrupt(b->avr, b->overflow);
 }
 
-/* How deep the stack is, and how long an interrupt runs: looked at after every instruction. */
+/* How long an interrupt runs: simavr returns from avr_run where one begins or ends. */
 static void measure(board_t *b) {
   avr_t *avr = b->avr;
-  uint32_t stack = avr->data[R_SPL] | (uint32_t)avr->data[R_SPH] << 8;
-  if (stack < b->lowest_stack) b->lowest_stack = stack;
   uint32_t running = avr->interrupts.running_ptr ? avr->interrupts.running[0]->vector : 0;
   if (running == b->isr_vector) return;
   if (b->isr_vector) {
@@ -255,34 +294,41 @@ static void measure(board_t *b) {
   b->isr_begun = avr->cycle;
 }
 
-/* Run until the cycle, a byte on a UART of stop_uarts, or a crash; returns simavr's state. */
-int board_run(board_t *b, uint64_t until, uint32_t stop_uarts) {
-  int state = b->avr->state, resets = b->resets;
-  b->stop = 0;
-  b->stop_uarts = stop_uarts;
-  if (until > b->avr->cycle) avr_cycle_timer_register(b->avr, until - b->avr->cycle, wake, b);
-  while (b->avr->cycle < until && !b->stop) {
-    correct_uarts(b);
-    int waiting = avr_regbit_get(b->avr, b->overflow->raised) && avr_regbit_get(b->avr, b->overflow->enable);
-    state = avr_run(b->avr);
+/* Run until the target, a crash, or until a UART is silent: so many bits after it began to send its last byte. Returns the
+ * cycle, 0 after a crash.
+ *
+ * avr_run runs on to the next timer or interrupt, but only one instruction while an overflow has to be kept. */
+uint64_t board_run(board_t *b, uint64_t target, uint32_t stop_uart, uint32_t silent_bits) {
+  avr_t *avr = b->avr;
+  int state = avr->state, resets = b->resets;
+  b->stop_uart = stop_uart;
+  b->silent_bits = silent_bits;
+  b->target = target;
+  run_until(b, target);
+  while (avr->cycle < b->until && state != cpu_Done && state != cpu_Crashed) {
+    int waiting = avr_regbit_get(avr, b->overflow->raised) && avr_regbit_get(avr, b->overflow->enable);
+    avr->run_cycle_limit = waiting ? 1 : UINT32_MAX;
+    if (waiting) avr->run_cycle_count = 1;
+    state = avr_run(avr);
     keep_overflow(b, waiting);
     measure(b);
     if (b->resets != resets) {
       resets = b->resets;
       after_reset(b);
     }
-    if (state == cpu_Done || state == cpu_Crashed) break;
   }
-  avr_cycle_timer_cancel(b->avr, wake, b);
-  return state;
+  avr_cycle_timer_cancel(avr, wake, b);
+  return state == cpu_Done || state == cpu_Crashed ? 0 : avr->cycle;
 }
 
-int board_next(board_t *b, item_t *item) {
-  if (b->out.head == b->out.tail) return 0;
-  *item = *at(&b->out, b->out.tail++);
-  return 1;
+/* How many outputs there are since the last call. They stay at board_outputs until the next run. */
+uint32_t board_take_outputs(board_t *b) {
+  uint32_t count = b->outputs;
+  b->outputs = 0;
+  return count;
 }
 
+const item_t *board_outputs(board_t *b) { return b->out; }
 uint64_t board_cycle(board_t *b) { return b->avr->cycle; }
 uint32_t board_overruns(board_t *b) { return b->overruns; }
 uint32_t board_cycles_per_byte(board_t *b, int uart) { return (uint32_t)b->uart[uart]->cycles_per_byte; }
@@ -295,12 +341,8 @@ void board_reset(board_t *b, int brown_out) {
   after_reset(b);
 }
 
-/* Address of the first symbol whose name contains the text, data without avr-gcc's offset; -1 when there is none. */
-int board_find(board_t *b, const char *text) {
-  for (uint32_t n = 0; n < b->firmware.symbolcount; n++)
-    if (strstr(b->firmware.symbol[n]->symbol, text)) return b->firmware.symbol[n]->addr & 0xFFFF;
-  return -1;
-}
+/* Address of the first symbol whose name contains the text; -1 when there is none. */
+int board_find(board_t *b, const char *text) { return find_symbol(b, text, 0); }
 
 /* From reset to main(): memory is initialised, nothing has run. */
 void board_run_to_main(board_t *b) {
@@ -312,8 +354,12 @@ void board_write_ram(board_t *b, uint32_t address, const uint8_t *bytes, uint32_
   memcpy(b->avr->data + address, bytes, size);
 }
 
-/* Bytes between the end of RAM and the deepest stack so far. */
-uint32_t board_stack(board_t *b) { return b->avr->ramend - b->lowest_stack; }
+/* Bytes between the end of RAM and the deepest stack so far: what is not painted any more. */
+uint32_t board_stack(board_t *b) {
+  uint32_t lowest = b->variables_end;
+  while (lowest <= b->avr->ramend && b->avr->data[lowest] == PAINT) lowest++;
+  return b->avr->ramend + 1 - lowest;
+}
 uint32_t board_isr_longest(board_t *b, uint32_t vector) { return vector < VECTORS ? b->isr_longest[vector] : 0; }
 
 /* Make the program hang, as a bug would: an endless jump to itself at the end of flash. */

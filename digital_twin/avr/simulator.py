@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import struct
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 from wildgrasp.errors import UserError
 
@@ -15,29 +15,16 @@ CLOCK_HZ = 16_000_000
 UART, PIN = 1, 2
 EEPROM_BYTES = 4096
 VECTORS = 57
-_CRASHED = (6, 7)  # cpu_Done, cpu_Crashed
+QUEUE = 1 << 14
+_OUTPUT = struct.Struct("QIIII")
 
 
 class BoardNotBuiltError(UserError):
     """The firmware or the simulator's library has not been built."""
 
 
-class Output(NamedTuple):
-    """Something the chip did: a byte on a UART, a level on a watched pin."""
-
-    cycle: int
-    kind: int
-    port: int
-    value: int
-
-
-class _Item(ctypes.Structure):
-    _fields_ = [
-        ("cycle", ctypes.c_uint64),
-        ("kind", ctypes.c_uint32),
-        ("port", ctypes.c_uint32),
-        ("value", ctypes.c_uint32),
-    ]
+# Something the chip did: cycle, kind (UART: a byte; PIN: a level), port, value, cycles that the byte takes on the wire.
+Output = tuple[int, int, int, int, int]
 
 
 @cache
@@ -59,8 +46,10 @@ def _library() -> ctypes.CDLL:
         "board_watch_pin": (None, [pointer, ctypes.c_char, integer]),
         "board_put": (integer, [pointer, u64, u32, u32, u32]),
         "board_drop_input": (None, [pointer, u32]),
-        "board_run": (integer, [pointer, u64, u32]),
-        "board_next": (integer, [pointer, ctypes.POINTER(_Item)]),
+        "board_put_bytes": (integer, [pointer, u32, ctypes.POINTER(u64), ctypes.c_char_p, u32]),
+        "board_run": (u64, [pointer, u64, u32, u32]),
+        "board_take_outputs": (u32, [pointer]),
+        "board_outputs": (pointer, [pointer]),
         "board_cycle": (u64, [pointer]),
         "board_overruns": (u32, [pointer]),
         "board_cycles_per_byte": (u32, [pointer, integer]),
@@ -80,6 +69,10 @@ def _library() -> ctypes.CDLL:
     return library
 
 
+def _full() -> OverflowError:
+    return OverflowError("more than 16 000 inputs wait for the simulated board")
+
+
 def pin(port: str, bit: int) -> int:
     """A pin's number in inputs and outputs."""
     return ord(port) << 8 | bit
@@ -97,7 +90,8 @@ class Simulator:
             raise BoardNotBuiltError(
                 f"{elf} is not a firmware for the Arduino Mega. Run `make firmware` and try again."
             )
-        self._item = _Item()
+        outputs = self._library.board_outputs(self._board)
+        self._outputs = memoryview((ctypes.c_char * (QUEUE * _OUTPUT.size)).from_address(outputs))
 
     @property
     def cycle(self) -> int:
@@ -116,20 +110,31 @@ class Simulator:
 
     def put(self, cycle: int, kind: int, port: int, value: int) -> None:
         if self._library.board_put(self._board, cycle, kind, port, value):
-            raise OverflowError("more than 16 000 inputs wait for the simulated board")
+            raise _full()
+
+    def put_bytes(self, uart: int, cycles: list[int], data: bytes) -> None:
+        """Bytes to a UART, each with the cycle at which its stop bit ends."""
+        count = len(data)
+        if self._library.board_put_bytes(self._board, uart, (ctypes.c_uint64 * count)(*cycles), data, count):
+            raise _full()
 
     def drop_input(self, uart: int) -> None:
         self._library.board_drop_input(self._board, uart)
 
-    def run(self, until_cycle: int, stop_uarts: int = 0) -> None:
-        """Run to a cycle (or a few beyond: instructions are whole), or to a byte sent by a UART of the mask."""
-        if self._library.board_run(self._board, until_cycle, stop_uarts) in _CRASHED:
+    def run(self, until_cycle: int, stop_uart: int, silent_bits: int) -> int:
+        """Run to a cycle (or a few beyond: instructions are whole); the cycle then.
+
+        It ends earlier when ``silent_bits`` have passed since a UART began to send its last byte.
+        """
+        cycle = self._library.board_run(self._board, until_cycle, stop_uart, silent_bits)
+        if not cycle:
             raise RuntimeError(f"the firmware crashed at cycle {self.cycle}")
+        return cycle
 
     def outputs(self) -> Iterator[Output]:
-        while self._library.board_next(self._board, ctypes.byref(self._item)):
-            item = self._item
-            yield Output(item.cycle, item.kind, item.port, item.value)
+        """What the chip has done since the last call; to be read before the next run."""
+        count = self._library.board_take_outputs(self._board)
+        return _OUTPUT.iter_unpack(self._outputs[: count * _OUTPUT.size])
 
     def reset(self, brown_out: bool = False) -> None:
         self._library.board_reset(self._board, int(brown_out))

@@ -21,6 +21,16 @@ ServoUart servo;
 CaptureButton button;
 EepromSettings settings;
 
+// Arduino's millisecond interrupt and PWM, timers 0, 1, 3 and 4: unused here. Every interrupt delays the others, and a
+// timer that nobody reads costs power (and most of the simulated board's time).
+void stop_arduino_timers() {
+  TIMSK0 = 0;
+  TCCR0B = 0;
+  TCCR1B = 0;
+  TCCR3B = 0;
+  TCCR4B = 0;
+}
+
 // Wakes the main loop every 200 us, if nothing else does: timer 2 counts to 50 at 250 kHz.
 void tick_begin() {
   TCCR2A = _BV(WGM21);
@@ -38,7 +48,7 @@ Device &device() {
 }  // namespace
 
 void firmware_begin() {
-  TIMSK0 = 0;  // Arduino's millisecond interrupt: unused here, and every interrupt delays the others
+  stop_arduino_timers();
   host.begin();
   servo.begin();
   clock_begin();

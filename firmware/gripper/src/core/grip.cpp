@@ -49,6 +49,8 @@ void Grip::reading(const ServoReading &reading) {
 }
 
 void Grip::health(ServoHealth health, uint32_t now_us) {
+  if (health == health_) return;
+  health_ = health;
   const bool missing = health == ServoHealth::Missing;
   const bool garbled = health == ServoHealth::Garbled;
   const bool was_lost = active(Fault::ServoMissing) || active(Fault::ServoGarbled);

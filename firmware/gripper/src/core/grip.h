@@ -82,6 +82,7 @@ class Grip {
   GripListener &listener_;
   const GripConfig config_;
   State state_ = State::Idle;
+  ServoHealth health_ = ServoHealth::Searching;
   ServoTarget target_ = {false, 0, 0, 0};
   Wish wish_ = Wish::FollowButton;
   bool pressed_ = false;
