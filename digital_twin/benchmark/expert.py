@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from digital_twin.benchmark.grasp_search import VerifiedGrasp, find_grasps, grasped_by
+from digital_twin.benchmark.grasp_search import VerifiedGrasp, find_grasps, grasped_by, height_between
 from digital_twin.benchmark.workspace import guard_limits, scene_volume
 from digital_twin.world.robot_cell import RobotCell
 from grasp_policy.actions import FINE, ActionPreset, candidates, median_depth
@@ -41,7 +41,7 @@ class Expert:
     ) -> None:
         self._cell, self._preset, self._closes_itself = cell, preset, closes_itself
         self._rng = rng
-        self._grasps = find_grasps(cell, rng) if grasps is None else grasps
+        self._grasps = self._search() if grasps is None else grasps
         self._limits = guard_limits(cell.settings.scene)
         self._observer = SceneObserver(scene_volume(cell.settings.scene))
 
@@ -119,7 +119,15 @@ class Expert:
 
     def _forget(self, grasps: list[VerifiedGrasp]) -> None:
         """Do without these; search anew, in the pile as it is now, when there is no other."""
-        self._grasps = [g for g in self._grasps if g not in grasps] or find_grasps(self._cell, self._rng)
+        self._grasps = [g for g in self._grasps if g not in grasps] or self._search()
+
+    def _search(self) -> list[VerifiedGrasp]:
+        """Verified grasps in the cell as it stands: those at which the close rule can see enough, if there are any."""
+        found = find_grasps(self._cell, self._rng)
+        if self._closes_itself:
+            return found
+        least_m = min(self._preset.close_margin_m, self._preset.blocked_margin_m) + _UNSEEN_M
+        return [g for g in found if height_between(self._cell, g.T_base_fingertip) > least_m] or found
 
     def _targets(self) -> Array:
         """T_base_fingertip [G, 4, 4] of the grasps, where the objects are now; far away those of what rolls about."""
@@ -135,6 +143,7 @@ class Expert:
 _AT_GRASP_M = 0.035
 _FAR = pose(t=np.full(3, 1e3))
 _ROLLS_M_S = 0.02
+_UNSEEN_M = 0.002  # the fused scene may be that much lower than the true one
 _FARTHER_ON = pose(t=np.array([0.0, 0.0, 0.004]))
 _MISSES = pose(t=1e-3 * np.array([[0, 0, 0], [0, 0, -5], [4, 0, 0], [-4, 0, 0], [0, 4, 0], [0, -4, 0]]))
 _FORCE_N, _LIFT_M = EpisodeConfig().force_n, EpisodeConfig().lift_height_m

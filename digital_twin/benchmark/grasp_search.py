@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import mujoco
 import numpy as np
+from numpy.typing import NDArray
 
 from digital_twin.benchmark.workspace import guard_limits
 from digital_twin.world.cell_scene import T_WORLD_BASE
@@ -71,6 +72,19 @@ def grasped_by(cell: RobotCell, T_base_fingertip: Array, force_n: float, lift_m:
         return _close_and_lift(cell, q, T_base_fingertip, force_n, lift_m)
 
 
+def height_between(cell: RobotCell, T_base_fingertip: Array) -> float:
+    """How far in metres something reaches in between the fingers at a pose [4, 4], in truth; -inf if nothing does."""
+    highest = -np.inf
+    for x in _BETWEEN_X_M:
+        T_world = T_WORLD_BASE @ T_base_fingertip @ pose(t=np.array([x, 0.0, -_BETWEEN_M]))
+        distance = mujoco.mj_ray(
+            cell.model, cell.data, T_world[:3, 3], T_world[:3, 2], _scene_groups(), 1, -1, np.full(1, -1, np.int32)
+        )
+        if distance >= 0:
+            highest = max(highest, _BETWEEN_M - distance)
+    return highest
+
+
 def _find(cell: RobotCell, rng: np.random.Generator, search: GraspSearch) -> list[VerifiedGrasp]:
     objects = list(cell.objects())
     found: list[VerifiedGrasp] = []
@@ -128,12 +142,17 @@ def _sample(cell: RobotCell, name: str, rng: np.random.Generator, search: GraspS
 def _hit(cell: RobotCell, body: int, origin: Array, direction: Array) -> tuple[Array, Array] | None:
     """First surface point and normal along a ray (world frame), if it belongs to the body. Rays pass the robot."""
     geom, normal = np.full(1, -1, np.int32), np.zeros(3)
-    groups = np.zeros(mujoco.mjNGROUP, np.uint8)
-    groups[[STATIC_GROUP, OBJECT_GROUP]] = 1
-    distance = mujoco.mj_ray(cell.model, cell.data, origin, direction, groups, 1, -1, geom, normal)
+    distance = mujoco.mj_ray(cell.model, cell.data, origin, direction, _scene_groups(), 1, -1, geom, normal)
     if distance < 0 or cell.model.geom_bodyid[geom[0]] != body:
         return None
     return origin + distance * direction, normal
+
+
+def _scene_groups() -> NDArray[np.uint8]:
+    """What rays meet: everything but the robot."""
+    groups = np.zeros(mujoco.mjNGROUP, np.uint8)
+    groups[[STATIC_GROUP, OBJECT_GROUP]] = 1
+    return groups
 
 
 def _into(cell: RobotCell) -> Array:
@@ -209,6 +228,9 @@ def _go(cell: RobotCell, q: Array, T_base_fingertip: Array) -> Array:
         cell.step(q, CYCLE_S)
     return q
 
+
+_BETWEEN_M = 0.1
+_BETWEEN_X_M = np.linspace(-0.03, 0.03, 13)  # along the closing direction
 
 _SPEED_M_S = 0.1  # no faster than an episode lifts: what creeps out of the fingers does so in time
 
