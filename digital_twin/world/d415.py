@@ -86,7 +86,9 @@ class D415:
         self._scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
         self._order = DrawingOrder(model, camera_name, camera)
         self._rect = mujoco.MjrRect(0, 0, camera.width, camera.height)
-        self._color = np.empty((camera.height, camera.width, 4), np.uint8)  # as OpenGL gives them: the last row first
+        # As OpenGL gives them: the last row first.
+        self._rgba = np.empty((camera.height, camera.width, 4), np.uint8)
+        self._rgb = np.empty((camera.height, camera.width, 3), np.uint8)
         self._window_depth = np.empty((camera.height, camera.width), np.float32)
         planes = np.array([model.vis.map.znear, model.vis.map.zfar]) * model.stat.extent
         self._clipping = tuple(planes.astype(np.float32))
@@ -107,12 +109,16 @@ class D415:
         """What the sensor makes of an exact picture."""
         if self._stereo is not None:
             color, depth = self._expose(color), self._stereo.apply(depth)
-        return color, _raw(depth)
+        raw = np.empty(depth.shape, np.uint16)
+        _to_units(depth, raw)
+        return color, raw
 
     def exact(self, data: mujoco.MjData) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Colour as rendered [H, W, 3] and exact depth [H, W] in metres (0 where nothing is)."""
         self._update(data)
-        return self._draw(), _metric(self._window_depth, *self._clipping)
+        color, depth = self._draw(), np.empty_like(self._window_depth)
+        _metric(self._window_depth, *self._clipping, depth)
+        return color, depth
 
     def geom_ids(self, data: mujoco.MjData) -> NDArray[np.int32]:
         """The geom that each pixel shows, [H, W]; -1 where none."""
@@ -154,8 +160,8 @@ class D415:
         mujoco.mjr_render(rect, self._scene, self._context)
         mujoco.mjr_readPixels(None, self._window_depth, rect, self._context)
         # MuJoCo reads three bytes per pixel, which OpenGL must pick from its four: slower than all that follows.
-        gl.glReadPixels(0, 0, rect.width, rect.height, gl.GL_RGBA, gl.GL_UNSIGNED_BYTE, self._color)
-        return cv2.cvtColor(cv2.flip(self._color, 0), cv2.COLOR_RGBA2RGB)
+        gl.glReadPixels(0, 0, rect.width, rect.height, gl.GL_RGBA, gl.GL_UNSIGNED_BYTE, self._rgba)
+        return cv2.flip(cv2.cvtColor(self._rgba, cv2.COLOR_RGBA2RGB, dst=self._rgb), 0)
 
     def _expose(self, color: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if self._config.blur_px > 0:
@@ -192,28 +198,25 @@ def _lighten(gl: Any, context: mujoco.MjrContext) -> None:
     gl.glFramebufferRenderbuffer(gl.GL_FRAMEBUFFER, gl.GL_DEPTH_ATTACHMENT, *depth)
 
 
-@numba.njit(cache=True, fastmath=True)
-def _metric(window_depth, near, far):
-    """Metres, the first row first, from the depth buffer (reversed: 1 at the near plane, 0 at the far one)."""
+@numba.njit(cache=True, fastmath=True, error_model="numpy")
+def _metric(window_depth, near, far, metric):
+    """Into ``metric``: metres, the first row first, from the depth buffer (reversed: 1 at the near plane, 0 at the far
+    one)."""
     h, w = window_depth.shape
-    metric = np.empty((h, w), np.float32)
     scale, shift = near * far / (far - near), near / (far - near)
     for v in range(h):
         row = window_depth[h - 1 - v]
         for u in range(w):
             metric[v, u] = scale / (row[u] + shift) if row[u] > np.float32(0) else np.float32(0)
-    return metric
 
 
 @numba.njit(cache=True, fastmath=True)
-def _raw(depth):
-    """Units of ``DEPTH_SCALE``, 0 where they do not fit into 16 bits."""
-    raw = np.empty(depth.shape, np.uint16)
+def _to_units(depth, raw):
+    """Into ``raw``: units of ``DEPTH_SCALE``, 0 where they do not fit into 16 bits."""
     for v in range(depth.shape[0]):
         for u in range(depth.shape[1]):
             z = depth[v, u]
             raw[v, u] = np.uint16(np.int32(z * _UNITS_PER_M + np.float32(0.5))) if z < _FARTHEST else np.uint16(0)
-    return raw
 
 
 def _offscreen_context(width: int, height: int) -> Any:
