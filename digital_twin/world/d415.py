@@ -79,12 +79,16 @@ class D415:
         self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
         self._context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
+        self._gl_api = importlib.import_module("OpenGL.GL")  # which chooses its library by what is above
+        _lighten(self._gl_api, self._context)
         self._scene = mujoco.MjvScene(model, maxgeom=2000)
         self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = self._config.shadows
         self._scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
         self._order = DrawingOrder(model, camera_name, camera)
         self._rect = mujoco.MjrRect(0, 0, camera.width, camera.height)
-        self._color = np.empty((camera.height, camera.width, 3), np.uint8)  # as OpenGL gives them: the last row first
+        # As OpenGL gives them: the last row first.
+        self._rgba = np.empty((camera.height, camera.width, 4), np.uint8)
+        self._rgb = np.empty((camera.height, camera.width, 3), np.uint8)
         self._window_depth = np.empty((camera.height, camera.width), np.float32)
         planes = np.array([model.vis.map.znear, model.vis.map.zfar]) * model.stat.extent
         self._clipping = tuple(planes.astype(np.float32))
@@ -105,25 +109,24 @@ class D415:
         """What the sensor makes of an exact picture."""
         if self._stereo is not None:
             color, depth = self._expose(color), self._stereo.apply(depth)
-        return color, _raw(depth)
+        raw = np.empty(depth.shape, np.uint16)
+        _to_units(depth, raw)
+        return color, raw
 
     def exact(self, data: mujoco.MjData) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Colour as rendered [H, W, 3] and exact depth [H, W] in metres (0 where nothing is)."""
         self._update(data)
-        mujoco.mjr_render(self._rect, self._scene, self._context)
-        mujoco.mjr_readPixels(self._color, self._window_depth, self._rect, self._context)
-        return cv2.flip(self._color, 0), _metric(self._window_depth, *self._clipping)
+        color, depth = self._draw(), np.empty_like(self._window_depth)
+        _metric(self._window_depth, *self._clipping, depth)
+        return color, depth
 
     def geom_ids(self, data: mujoco.MjData) -> NDArray[np.int32]:
         """The geom that each pixel shows, [H, W]; -1 where none."""
         self._update(data)
         flags = self._scene.flags
         flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = True
-        image = np.empty((self.intrinsics.height, self.intrinsics.width, 3), np.uint8)
-        mujoco.mjr_render(self._rect, self._scene, self._context)
-        mujoco.mjr_readPixels(image, None, self._rect, self._context)
+        segment = self._draw().astype(np.int32) @ np.array([1, 256, 65536], np.int32)
         flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = False
-        segment = cv2.flip(image, 0).astype(np.int32) @ np.array([1, 256, 65536], np.int32)
         table = np.full(self._scene.ngeom + 1, -1, np.int32)
         for geom in self._scene.geoms[: self._scene.ngeom]:
             if geom.segid >= 0 and geom.objtype == mujoco.mjtObj.mjOBJ_GEOM:
@@ -151,6 +154,15 @@ class D415:
         self._gl.make_current()
         self._order.fill(self._scene, data)
 
+    def _draw(self) -> NDArray[np.uint8]:
+        """Colour [H, W, 3] of the scene; its depth is in ``_window_depth`` afterwards."""
+        gl, rect = self._gl_api, self._rect
+        mujoco.mjr_render(rect, self._scene, self._context)
+        mujoco.mjr_readPixels(None, self._window_depth, rect, self._context)
+        # MuJoCo reads three bytes per pixel, which OpenGL must pick from its four: slower than all that follows.
+        gl.glReadPixels(0, 0, rect.width, rect.height, gl.GL_RGBA, gl.GL_UNSIGNED_BYTE, self._rgba)
+        return cv2.flip(cv2.cvtColor(self._rgba, cv2.COLOR_RGBA2RGB, dst=self._rgb), 0)
+
     def _expose(self, color: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if self._config.blur_px > 0:
             color = cv2.GaussianBlur(color, (3, 3), self._config.blur_px)
@@ -168,28 +180,43 @@ class D415:
         return np.clip(np.rint(noise + 128.0), 0, 255).astype(np.uint8)
 
 
-@numba.njit(cache=True, fastmath=True)
-def _metric(window_depth, near, far):
-    """Metres, the first row first, from the depth buffer (reversed: 1 at the near plane, 0 at the far one)."""
+def _lighten(gl: Any, context: mujoco.MjrContext) -> None:
+    """Takes out of a MuJoCo context what costs a quarter of a picture without a GPU and cannot be seen in it.
+
+    Textures are read from the nearest of their mipmaps instead of a mixture of two, and the offscreen buffer loses its
+    stencil, which only reflections use and which doubles the bytes of depth.
+    """
+    for name, kind in zip(context.texture[: context.ntexture], context.textureType, strict=False):
+        target = gl.GL_TEXTURE_2D if kind == mujoco.mjtTexture.mjTEXTURE_2D else gl.GL_TEXTURE_CUBE_MAP
+        gl.glBindTexture(target, int(name))
+        gl.glTexParameteri(target, gl.GL_TEXTURE_MIN_FILTER, gl.GL_LINEAR_MIPMAP_NEAREST)
+        gl.glBindTexture(target, 0)
+    depth = (gl.GL_RENDERBUFFER, context.offDepthStencil)
+    gl.glBindRenderbuffer(*depth)
+    gl.glFramebufferRenderbuffer(gl.GL_FRAMEBUFFER, gl.GL_DEPTH_STENCIL_ATTACHMENT, gl.GL_RENDERBUFFER, 0)
+    gl.glRenderbufferStorage(gl.GL_RENDERBUFFER, gl.GL_DEPTH_COMPONENT32F, context.offWidth, context.offHeight)
+    gl.glFramebufferRenderbuffer(gl.GL_FRAMEBUFFER, gl.GL_DEPTH_ATTACHMENT, *depth)
+
+
+@numba.njit(cache=True, fastmath=True, error_model="numpy")
+def _metric(window_depth, near, far, metric):
+    """Into ``metric``: metres, the first row first, from the depth buffer (reversed: 1 at the near plane, 0 at the far
+    one)."""
     h, w = window_depth.shape
-    metric = np.empty((h, w), np.float32)
     scale, shift = near * far / (far - near), near / (far - near)
     for v in range(h):
         row = window_depth[h - 1 - v]
         for u in range(w):
             metric[v, u] = scale / (row[u] + shift) if row[u] > np.float32(0) else np.float32(0)
-    return metric
 
 
 @numba.njit(cache=True, fastmath=True)
-def _raw(depth):
-    """Units of ``DEPTH_SCALE``, 0 where they do not fit into 16 bits."""
-    raw = np.empty(depth.shape, np.uint16)
+def _to_units(depth, raw):
+    """Into ``raw``: units of ``DEPTH_SCALE``, 0 where they do not fit into 16 bits."""
     for v in range(depth.shape[0]):
         for u in range(depth.shape[1]):
             z = depth[v, u]
             raw[v, u] = np.uint16(np.int32(z * _UNITS_PER_M + np.float32(0.5))) if z < _FARTHEST else np.uint16(0)
-    return raw
 
 
 def _offscreen_context(width: int, height: int) -> Any:

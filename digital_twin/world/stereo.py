@@ -55,12 +55,16 @@ class StereoNoise:
         self._disparity_noise = smooth * (self.config.disparity_sigma_px / smooth.std())
         self._outline = self._wander(shape)
         self._luck = self._rng.random(shape, np.float32)
+        self._disparities = np.empty((h + 2 * _PAD, w + 2 * _PAD), np.float32)
 
     def apply(self, depth: Depth) -> Depth:
         """Measured depth [H, W] in metres of exact depth [H, W] in metres; 0 = no measurement in both."""
         c = self.config
-        return _measure(
+        measured = np.empty(depth.shape, np.float32)
+        _measure(
             np.ascontiguousarray(depth),
+            measured,
+            self._disparities,
             self._disparity_noise,
             self._outline,
             self._luck,
@@ -72,6 +76,7 @@ class StereoNoise:
             np.float32(2 * np.tan(np.deg2rad(c.steepest_deg)) / self._camera.fx),
             np.float32(c.speckle_fraction),
         )
+        return measured
 
     def _wander(self, shape: tuple[int, int]) -> NDArray[np.int32]:
         """Where outlines are displaced to, in pixels of the padded picture: changes over about four pixels."""
@@ -86,14 +91,18 @@ _SAME_SURFACE = np.float32(0.05)  # neighbours whose depths differ by less, as a
 _HALF, _NONE = np.float32(0.5), np.float32(0.0)  # everything in single precision
 
 
-@numba.njit(cache=True, fastmath=True)
-def _measure(z, noise, outline, luck, corners, fB, steps, longest, occlusion, steepest, speckle):
-    """``corners`` [3, 2]: row and column of the noise fields that belong to the picture's first pixel."""
+@numba.njit(cache=True, fastmath=True, error_model="numpy")
+def _measure(z, out, padded, noise, outline, luck, corners, fB, steps, longest, occlusion, steepest, speckle):
+    """Into ``out``. ``padded`` is room for disparities; ``corners`` [3, 2]: row and column of the noise fields that
+    belong to the picture's first pixel."""
     h, w = z.shape
-    out = np.zeros((h, w), np.float32)
-    disparities = _padded_disparity(z, fB)
-    seen_at = np.empty(w, np.int32)  # the other camera's pixel
-    second_view = np.empty(w, np.float32)  # nearest disparity seen by each pixel of the other camera
+    _pad_disparity(z, fB, padded)
+    disparities = padded.ravel()
+    # The other camera's pixel of each pixel, counted from 1: 0 is everything left of its picture, which it never sees.
+    seen_at = np.empty(w, np.uint32)
+    second_view = np.empty(w + 1, np.float32)  # nearest disparity seen by each pixel of the other camera
+    hides, matched = np.empty(w, np.float32), np.empty(w, np.float32)
+    beside = np.empty(w + 2, np.float32)  # a row with its ends repeated
     for v in range(h):
         first = (v + _PAD) * (w + 2 * _PAD) + _PAD
         row, disparity = z[v], disparities[first : first + w]
@@ -101,37 +110,40 @@ def _measure(z, noise, outline, luck, corners, fB, steps, longest, occlusion, st
         outline_row = outline[corners[1, 0] + v, corners[1, 1] : corners[1, 1] + w]
         luck_row = luck[corners[2, 0] + v, corners[2, 1] : corners[2, 1] + w]
         for u in range(w):
-            seen_at[u] = np.int32(np.floor(np.float32(u) - disparity[u] + _HALF))
-            second_view[u] = _NONE
-        last = np.int32(0)
+            at = np.int32(np.floor(np.float32(u) - disparity[u] + _HALF)) + np.int32(1)
+            seen_at[u] = np.uint32(max(at, np.int32(0)))
+        second_view[0] = np.float32(np.finfo(np.float32).max)
+        second_view[1:] = _NONE
+        beside[1:-1], beside[0], beside[-1] = row, row[0], row[-1]
+        last = np.uint32(0)
         for u in range(w):
             x = seen_at[u]
             # A surface that the other camera sees less slanted covers more pixels there: fill between neighbours.
-            smooth = u > 0 and abs(row[u] - row[u - 1]) < _SAME_SURFACE * row[u]
-            for covered in range(max(0, min(last + 1, x) if smooth else x), x + 1):
-                second_view[covered] = max(second_view[covered], disparity[u])
+            if x > last + np.uint32(1) and u > 0 and abs(row[u] - row[u - 1]) < _SAME_SURFACE * row[u]:
+                for covered in range(last + np.uint32(1), x):
+                    second_view[covered] = max(second_view[covered], disparity[u])
+            second_view[x] = max(second_view[x], disparity[u])
             last = x
+        # What reads here and there comes first, so that all the rest runs on several pixels at once.
         for u in range(w):
-            d, x = disparity[u], seen_at[u]
-            matched = disparities[first + u + outline_row[u]]
-            if d == _NONE or matched == _NONE or x < 0 or d < second_view[x] - occlusion or luck_row[u] < speckle:
-                continue
-            left, right = row[max(u - 1, 0)], row[min(u + 1, w - 1)]
+            hides[u] = second_view[seen_at[u]]
+            matched[u] = disparities[np.uint64(first + u + outline_row[u])]
+        for u in range(w):
+            left, right = beside[u], beside[u + 2]
             near, step = min(left, right), abs(right - left)
             # On a depth step the slope is no slope: it is an outline, and those are handled by their jitter.
-            if near > _NONE and step < _SAME_SURFACE * near and step > steepest * row[u]:
-                continue
-            measured = np.floor((matched + noise_row[u]) * steps + _HALF) / steps
-            if _NONE < measured < longest:
-                out[v, u] = fB / measured
-    return out
+            slanted = (near > _NONE) & (step < _SAME_SURFACE * near) & (step > steepest * row[u])
+            steps_measured = np.floor((matched[u] + noise_row[u]) * steps + _HALF)
+            found = (disparity[u] > _NONE) & (matched[u] > _NONE) & (disparity[u] >= hides[u] - occlusion)
+            inside = (steps_measured > _NONE) & (steps_measured < longest * steps)
+            good = found & inside & (luck_row[u] >= speckle) & ~slanted
+            out[v, u] = fB * steps / steps_measured if good else _NONE
 
 
 @numba.njit(cache=True, fastmath=True)
-def _padded_disparity(z, fB):
-    """fB / z, 0 where there is none, with its edges repeated ``_PAD`` times, row after row."""
+def _pad_disparity(z, fB, padded):
+    """Into ``padded``: fB / z, 0 where there is none, with its edges repeated ``_PAD`` times, row after row."""
     h, w = z.shape
-    padded = np.empty((h + 2 * _PAD, w + 2 * _PAD), np.float32)
     for v in range(h):
         row = padded[v + _PAD]
         for u in range(w):
@@ -139,4 +151,3 @@ def _padded_disparity(z, fB):
         row[:_PAD], row[w + _PAD :] = row[_PAD], row[w + _PAD - 1]
     for k in range(_PAD):
         padded[k], padded[h + _PAD + k] = padded[_PAD], padded[h + _PAD - 1]
-    return padded.ravel()
