@@ -83,3 +83,16 @@ def test_grasps_of_what_is_gone_are_forgotten_and_others_searched(cell, grasps):
         _, expert = decide(cell, kept)
         names = {g.object for g in expert._grasps}
     assert names and grasps[0].object not in names
+
+
+def test_no_grasp_is_a_target_at_which_the_close_rule_would_see_too_little(cell, grasps, monkeypatch):
+    low, high = grasps[:2]
+    heights = {id(low): 0.009, id(high): 0.011}  # the rule asks for 8 mm
+    monkeypatch.setattr(expert_module, "find_grasps", lambda cell, rng: [low, high])
+    by_pose = {g.T_base_fingertip.tobytes(): heights[id(g)] for g in (low, high)}
+    monkeypatch.setattr(expert_module, "height_between", lambda cell, T: by_pose[T.tobytes()])
+    rng = np.random.default_rng(0)
+    assert Expert(cell, rng)._grasps == [high]
+    assert Expert(cell, rng, closes_itself=True)._grasps == [low, high]
+    monkeypatch.setattr(expert_module, "height_between", lambda cell, T: 0.0)
+    assert Expert(cell, rng)._grasps == [low, high]  # better than none
