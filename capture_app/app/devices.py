@@ -30,7 +30,7 @@ class PressCounter:
 
     def __init__(self, link: GripperLink) -> None:
         self._link = link
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._events: list[GripperEvent] = []
         self._taken = False  # a recorder takes
         self.servo: ServoSample | None = None
@@ -47,28 +47,26 @@ class PressCounter:
 
     def take(self, rest: bool = False) -> list[Item]:
         with self._lock:
-            return self._take(rest)
+            items = self._link.take(rest)
+            for item in items:
+                if isinstance(item, ServoSample):
+                    self.servo = item
+                else:
+                    self._events.append(item)
+            if self._taken:
+                self.picks = len(find_picks(self._events))
+            else:
+                self._events = []
+        return items
 
     def rest(self) -> None:
         """Between recordings: throw away what was said, and keep the last reading."""
         with self._lock:  # a recording that begins meanwhile must not miss what is thrown away
             if not self._taken:
-                self._take()
-                self._events = []
+                self.take()
 
     def describe(self) -> dict[str, Any]:
         return self._link.describe()
-
-    def _take(self, rest: bool = False) -> list[Item]:
-        items = self._link.take(rest)
-        for item in items:
-            if isinstance(item, ServoSample):
-                self.servo = item
-            else:
-                self._events.append(item)
-        if self._taken:
-            self.picks = len(find_picks(self._events))
-        return items
 
 
 class FramePair:

@@ -96,19 +96,17 @@ class Timeline:
         """Everything that can be dated now, in the order it came; what has waited too long, by its arrival."""
         state = self._fit.state
         out = []
-        while self._waiting and (state is not None or self._waits_no_more(self._waiting[0], now_ns)):
-            waiting = self._waiting.popleft()
-            if state is None or waiting.device_us is None:
-                out.append(_by_arrival(waiting))
+        while self._waiting:
+            waiting = self._waiting[0]
+            if waiting.device_us is not None and state is not None:
+                item = waiting.deliver(state.to_host_ns(waiting.device_us), state.uncertainty_at(waiting.device_us))
+            elif waiting.device_us is None or now_ns - waiting.arrived_ns > PATIENCE_NS:
+                item = _by_arrival(waiting)
             else:
-                out.append(
-                    waiting.deliver(state.to_host_ns(waiting.device_us), state.uncertainty_at(waiting.device_us))
-                )
+                break
+            self._waiting.popleft()
+            out.append(item)
         return out
-
-    @staticmethod
-    def _waits_no_more(waiting: _Waiting, now_ns: int) -> bool:
-        return waiting.device_us is None or now_ns - waiting.arrived_ns > PATIENCE_NS
 
 
 def _by_arrival(waiting: _Waiting) -> Any:

@@ -112,7 +112,7 @@ class Expert:
         0 if it does not where nothing is missed; no more are tried once it cannot be more than ``at_least``."""
         held = 0
         for tried, miss in enumerate(_MISSES):
-            if held + len(_MISSES) - tried <= at_least or held < min(tried, 1):
+            if held + len(_MISSES) - tried <= at_least or (tried and not held):
                 break
             held += bool(grasped_by(self._cell, T_base_fingertip @ miss, _FORCE_N, _LIFT_M))
         return held

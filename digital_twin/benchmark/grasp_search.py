@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import mujoco
 import numpy as np
-from numpy.typing import NDArray
 
 from digital_twin.benchmark.workspace import guard_limits
 from digital_twin.world.cell_scene import T_WORLD_BASE
@@ -77,9 +76,7 @@ def height_between(cell: RobotCell, T_base_fingertip: Array) -> float:
     highest = -np.inf
     for x in _BETWEEN_X_M:
         T_world = T_WORLD_BASE @ T_base_fingertip @ pose(t=np.array([x, 0.0, -_BETWEEN_M]))
-        distance = mujoco.mj_ray(
-            cell.model, cell.data, T_world[:3, 3], T_world[:3, 2], _scene_groups(), 1, -1, np.full(1, -1, np.int32)
-        )
+        distance, _, _ = _ray(cell, T_world[:3, 3], T_world[:3, 2])
         if distance >= 0:
             highest = max(highest, _BETWEEN_M - distance)
     return highest
@@ -140,19 +137,20 @@ def _sample(cell: RobotCell, name: str, rng: np.random.Generator, search: GraspS
 
 
 def _hit(cell: RobotCell, body: int, origin: Array, direction: Array) -> tuple[Array, Array] | None:
-    """First surface point and normal along a ray (world frame), if it belongs to the body. Rays pass the robot."""
-    geom, normal = np.full(1, -1, np.int32), np.zeros(3)
-    distance = mujoco.mj_ray(cell.model, cell.data, origin, direction, _scene_groups(), 1, -1, geom, normal)
-    if distance < 0 or cell.model.geom_bodyid[geom[0]] != body:
+    """First surface point and normal along a ray (world frame), if it belongs to the body."""
+    distance, geom, normal = _ray(cell, origin, direction)
+    if distance < 0 or cell.model.geom_bodyid[geom] != body:
         return None
     return origin + distance * direction, normal
 
 
-def _scene_groups() -> NDArray[np.uint8]:
-    """What rays meet: everything but the robot."""
+def _ray(cell: RobotCell, origin: Array, direction: Array) -> tuple[float, int, Array]:
+    """Distance (negative: nothing), geom and normal of what a ray meets first (world frame). Rays pass the robot."""
+    geom, normal = np.full(1, -1, np.int32), np.zeros(3)
     groups = np.zeros(mujoco.mjNGROUP, np.uint8)
     groups[[STATIC_GROUP, OBJECT_GROUP]] = 1
-    return groups
+    distance = mujoco.mj_ray(cell.model, cell.data, origin, direction, groups, 1, -1, geom, normal)
+    return distance, int(geom[0]), normal
 
 
 def _into(cell: RobotCell) -> Array:
